@@ -1,0 +1,3 @@
+module github.com/mettle-go/mettle/cmd/mettle
+
+go 1.26

@@ -1,0 +1,126 @@
+// Package deadline has the context of a call that may take only so long.
+//
+// It differs from context.WithDeadlineCause in when it pays: until somebody asks for Done, or for Err
+// once there is something to say, it is one allocation with no timer and no tie to its
+// parent. Then it makes the context of the standard library that it stands for and hands Done, Err and
+// Value to that one, so that context.Cause, AfterFunc and derived contexts work as with any other.
+package deadline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/mettle-go/mettle/internal/clock"
+)
+
+// A Limit is what all calls under one timeout share.
+type Limit struct {
+	After time.Duration
+	// Cause is the cause of contexts whose time was up. Its identity tells this limit from others.
+	Cause error
+	// Exceeded returns the error of a call that ended with err because its time was up. It gets the context that
+	// the call came with.
+	Exceeded func(ctx context.Context, err error) error
+}
+
+// Context is the context of one call. It is safe for concurrent use, also after End.
+type Context struct {
+	parent context.Context
+	limit  *Limit
+	at     clock.Instant
+
+	mu     sync.Mutex
+	made   context.Context // nil until somebody needs it
+	cancel context.CancelFunc
+	ended  bool
+}
+
+// New returns the context of a call that begins at now.
+func New(parent context.Context, limit *Limit, now clock.Instant) *Context {
+	return &Context{parent: parent, limit: limit, at: now.Add(limit.After)}
+}
+
+// Deadline returns the earlier of the parent's deadline and this call's own.
+func (c *Context) Deadline() (time.Time, bool) {
+	own := c.at.Time()
+	if d, ok := c.parent.Deadline(); ok && d.Before(own) {
+		return d, true
+	}
+	return own, true
+}
+
+// Done makes the underlying context.
+func (c *Context) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.make().Done()
+}
+
+// Err asks the parent and the clock while there is no underlying context. Once it has an error to tell,
+// it makes one, which then settles which error and cause it is, for good.
+func (c *Context) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.made == nil && !c.ended && c.parent.Err() == nil && clock.Now() < c.at {
+		return nil
+	}
+	return c.make().Err()
+}
+
+// Value hands on to the underlying context, if there is one. Before that the parent answers: the only key
+// on which they differ is the private one by which package context finds a canceler, and it asks for that one only after
+// Done or a non-nil Err.
+func (c *Context) Value(key any) any {
+	c.mu.Lock()
+	made := c.made
+	c.mu.Unlock()
+	if made != nil {
+		return made.Value(key)
+	}
+	return c.parent.Value(key)
+}
+
+// make returns the underlying context. The caller holds c.mu.
+func (c *Context) make() context.Context {
+	if c.made == nil {
+		c.made, c.cancel = context.WithDeadlineCause(c.parent, c.at.Time(), c.limit.Cause)
+		if c.ended {
+			c.cancel()
+		}
+	}
+	return c.made
+}
+
+// End cancels the context, as a context.CancelFunc does, and returns the error of the call: err, or what
+// Limit.Exceeded makes of it if the call failed because this limit's time was up. A nil err stays nil.
+// Call it once.
+func (c *Context) End(err error) error {
+	c.mu.Lock()
+	c.ended = true
+	made, cancel := c.made, c.cancel
+	c.mu.Unlock()
+	exceeded := err != nil && c.exceeded(made, err)
+	if cancel != nil {
+		cancel()
+	}
+	if exceeded {
+		return c.limit.Exceeded(c.parent, err)
+	}
+	return err
+}
+
+// exceeded reports whether err came because this limit's own time was up.
+func (c *Context) exceeded(made context.Context, err error) bool {
+	if d, _ := c.Deadline(); !d.Equal(c.at.Time()) {
+		return false // the parent's deadline came first, and it keeps its own cause
+	}
+	if made != nil && context.Cause(made) == c.limit.Cause {
+		return true
+	}
+	// A function may have taken the time from Deadline alone, as network connections do, and seen it pass
+	// without, or a moment before, the timer of a context.
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout() && clock.Now() >= c.at && c.parent.Err() == nil
+}

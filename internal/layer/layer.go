@@ -1,0 +1,80 @@
+// Package layer runs a function under one policy without making a closure.
+//
+// A mettle.Stack and the policies' own Do methods share these three functions. Each takes the policy as
+// an interface that only decides, and the function as a parameter that is only called: it
+// reaches no interface and no heap object, so that the caller's closures stay on the stack.
+//
+// The clock is read at most once before fn and handed inward as now. It is clock.Unread where nobody
+// needed the time yet, or where a layer may have waited since.
+package layer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mettle-go/mettle/internal/clock"
+	"github.com/mettle-go/mettle/internal/core/retry"
+	"github.com/mettle-go/mettle/internal/deadline"
+)
+
+// ErrUnfinished is mettle.ErrUnfinished.
+var ErrUnfinished = errors.New("mettle: function did not return (panic or runtime.Goexit)")
+
+// A Gate admits or rejects.
+type Gate interface {
+	// AcquireAt admits the call, which then ends with one Release of the token, or rejects it. It
+	// returns the latest clock reading: now, or its own, or clock.Unread if it waited.
+	AcquireAt(ctx context.Context, now clock.Instant) (token uint64, at clock.Instant, err error)
+	Release(ctx context.Context, token uint64, err error)
+}
+
+// A Retrier decides after each attempt whether there is another.
+type Retrier interface {
+	// Next hears that an attempt, begun at started, ended with err. It returns a nil error when
+	// there is to be another attempt, after having waited, and the instant at which that one begins; else
+	// the error of the call. The run is nil after the first attempt and is then what Next returned; a run
+	// ends with a Next whose result is nil.
+	Next(ctx context.Context, run *retry.Run, started clock.Instant, err error) (*retry.Run, clock.Instant, error)
+}
+
+// A Bounder limits how long a call may take.
+type Bounder interface {
+	// Bound returns the context of a call that begins at now, and the clock reading it used.
+	Bound(ctx context.Context, now clock.Instant) (*deadline.Context, clock.Instant)
+}
+
+// Gated runs next under g. The permit comes back by defer: also when next panics or ends its goroutine.
+func Gated[T any](ctx context.Context, g Gate, now clock.Instant, next func(context.Context, clock.Instant) (T, error)) (v T, err error) {
+	token, now, err := g.AcquireAt(ctx, now)
+	if err != nil {
+		return v, err
+	}
+	err = ErrUnfinished
+	defer func() { g.Release(ctx, token, err) }()
+	return next(ctx, now)
+}
+
+// Retried runs next under r, in the caller's goroutine.
+func Retried[T any](ctx context.Context, r Retrier, now clock.Instant, next func(context.Context, clock.Instant) (T, error)) (T, error) {
+	v, err := next(ctx, now)
+	if err == nil {
+		return v, nil
+	}
+	var run *retry.Run
+	for {
+		if run, now, err = r.Next(ctx, run, now, err); run == nil {
+			return v, err
+		}
+		if v, err = next(ctx, now); err == nil {
+			r.Next(ctx, run, now, nil)
+			return v, nil
+		}
+	}
+}
+
+// Bounded runs next under b. The context ends by defer: also when next panics.
+func Bounded[T any](ctx context.Context, b Bounder, now clock.Instant, next func(context.Context, clock.Instant) (T, error)) (v T, err error) {
+	bound, now := b.Bound(ctx, now)
+	defer func() { err = bound.End(err) }()
+	return next(bound, now)
+}

@@ -1,0 +1,172 @@
+package mettle
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mettle-go/mettle/internal/clock"
+	"github.com/mettle-go/mettle/internal/layer"
+)
+
+// A Stack is several policies around one call, as one Policy. It is immutable and safe for
+// concurrent use.
+type Stack struct {
+	policies []Policy
+	slots    []slot
+	clocked  bool // some layer needs the time in every call: read it once, at the entry, for all
+}
+
+// slot is a policy in the form in which the stack runs it: exactly one of its fields is set.
+type slot struct {
+	gate    layer.Gate    // one of our gates
+	retry   layer.Retrier // our retry
+	timeout layer.Bounder // our timeout
+	guest   Gate          // a gate written elsewhere
+	foreign Policy        // anything else: gets fn as a closure
+}
+
+// Compose makes one policy of several. The first is the outermost: it sees the call first and its
+// result last. Stacks among them are flattened. Compose() of nothing just runs the function. A nil
+// policy panics.
+func Compose(outermost ...Policy) *Stack {
+	s := &Stack{}
+	for i, p := range outermost {
+		if p == nil {
+			panic(fmt.Sprintf("mettle: Compose: policy %d is nil, want a Policy", i+1))
+		}
+		if inner, ok := p.(*Stack); ok {
+			s.policies = append(s.policies, inner.policies...)
+			continue
+		}
+		s.policies = append(s.policies, p)
+	}
+	s.slots = make([]slot, len(s.policies))
+	for i, p := range s.policies {
+		s.slots[i] = sorted(p)
+		s.clocked = s.clocked || s.slots[i].timeout != nil
+	}
+	return s
+}
+
+func sorted(p Policy) slot {
+	switch p := p.(type) {
+	case layer.Gate:
+		return slot{gate: p}
+	case layer.Retrier:
+		return slot{retry: p}
+	case layer.Bounder:
+		return slot{timeout: p}
+	case Gate:
+		return slot{guest: p}
+	default:
+		return slot{foreign: p}
+	}
+}
+
+// Do runs fn under the stack's policies.
+func (s *Stack) Do(ctx context.Context, fn func(context.Context) error) error {
+	_, err := run(ctx, s, 0, s.entry(), func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, fn(ctx)
+	})
+	return err
+}
+
+// Policies returns the stack's policies, outermost first. The slice is the caller's.
+func (s *Stack) Policies() []Policy { return append([]Policy(nil), s.policies...) }
+
+// String returns the policies in order, as in "retry > breaker users-db > timeout".
+func (s *Stack) String() string {
+	names := make([]string, len(s.policies))
+	for i, p := range s.policies {
+		names[i] = describe(p)
+	}
+	return strings.Join(names, " > ")
+}
+
+func describe(p Policy) string {
+	d, ok := p.(Describer)
+	if !ok {
+		return fmt.Sprintf("%T", p)
+	}
+	desc := d.Describe()
+	if desc.Name == "" {
+		return desc.Kind
+	}
+	return desc.Kind + " " + desc.Name
+}
+
+func (s *Stack) entry() clock.Instant {
+	if s.clocked {
+		return clock.Now()
+	}
+	return clock.Unread
+}
+
+// run runs fn under the stack's layers from the i-th inward. The instant now is this call's last clock
+// reading, if still good.
+//
+// Two things here look roundabout and are what keeps a call at two allocations. The foreign case is
+// not a case of step, because there the closure escapes to an interface, and escape analysis would
+// move every layer's closure to the heap with it. And layers are reached through s, not through a
+// shrinking slice, so that single needs no slice on the heap.
+func run[T any](ctx context.Context, s *Stack, i int, now clock.Instant, fn func(context.Context) (T, error)) (T, error) {
+	if i == len(s.slots) {
+		return fn(ctx)
+	}
+	if p := s.slots[i].foreign; p != nil {
+		return captured(ctx, p, func(ctx context.Context) (T, error) {
+			return run(ctx, s, i+1, clock.Unread, fn)
+		})
+	}
+	return step(ctx, &s.slots[i], now, func(ctx context.Context, now clock.Instant) (T, error) {
+		return run(ctx, s, i+1, now, fn)
+	})
+}
+
+// single is run for a policy that stands alone.
+func single[T any](ctx context.Context, p Policy, fn func(context.Context) (T, error)) (T, error) {
+	sl := sorted(p)
+	if sl.foreign != nil {
+		return captured(ctx, p, fn)
+	}
+	return step(ctx, &sl, clock.Unread, func(ctx context.Context, _ clock.Instant) (T, error) { return fn(ctx) })
+}
+
+// step runs next under one layer that needs no closure on the heap.
+func step[T any](ctx context.Context, sl *slot, now clock.Instant, next func(context.Context, clock.Instant) (T, error)) (T, error) {
+	switch {
+	case sl.gate != nil:
+		return layer.Gated(ctx, sl.gate, now, next)
+	case sl.retry != nil:
+		return layer.Retried(ctx, sl.retry, now, next)
+	case sl.timeout != nil:
+		return layer.Bounded(ctx, sl.timeout, now, next)
+	default:
+		return guested(ctx, sl.guest, next)
+	}
+}
+
+// guested runs next under a gate written elsewhere. It may have waited, so its clock reading is stale.
+func guested[T any](ctx context.Context, g Gate, next func(context.Context, clock.Instant) (T, error)) (v T, err error) {
+	permit, err := g.Acquire(ctx)
+	if err != nil {
+		return v, err
+	}
+	err = ErrUnfinished
+	defer func() { permit.Done(err) }()
+	return next(ctx, clock.Unread)
+}
+
+// captured runs next under a policy that takes a closure and may run it several times at once.
+func captured[T any](ctx context.Context, p Policy, next func(context.Context) (T, error)) (T, error) {
+	c := &capture[T]{entry: branchOf(ctx)}
+	err := p.Do(ctx, func(ctx context.Context) error {
+		v, err := next(ctx)
+		if err == nil {
+			c.put(ctx, v)
+		}
+		return err
+	})
+	return c.value, err
+}
