@@ -1,6 +1,10 @@
 package retry
 
-import "time"
+import (
+	"time"
+
+	"github.com/mettle-go/mettle/internal/clock"
+)
 
 // Kept is how many of a run's first attempts, and how many of its last, are remembered.
 const Kept = 8
@@ -15,16 +19,13 @@ type Attempt struct {
 
 // A Run is the state of one call that failed at least once. The zero Run is ready for use.
 type Run struct {
-	Begun Instant // of the first attempt, or of its end if its begin is not known
+	Begun clock.Instant // of the first attempt, or of its end if its begin is not known
 	Wait  time.Duration
 
 	n    int
 	head [Kept]Attempt
 	tail [Kept]Attempt // a ring; the attempt n is at n % Kept
 }
-
-// Instant is a clock reading in nanoseconds.
-type Instant = int64
 
 // N returns how many attempts have ended.
 func (r *Run) N() int { return r.n }

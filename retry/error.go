@@ -1,0 +1,100 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	core "github.com/mettle-go/mettle/internal/core/retry"
+	"github.com/mettle-go/mettle/internal/mark"
+)
+
+// Why there was no further attempt: the Reason of an ExhaustedError, unless the caller's context ended.
+var (
+	// ErrAttempts: as many attempts as allowed were made.
+	ErrAttempts = errors.New("retry: attempts used up")
+	// ErrPermanent: the last error was marked by mettle.Permanent.
+	ErrPermanent = errors.New("retry: permanent error")
+	// ErrHint: the server asked for a longer wait than Config.MaxHint.
+	ErrHint = errors.New("retry: asked to wait longer than allowed")
+	// ErrDeadline: the next wait would have passed the context's deadline.
+	ErrDeadline = errors.New("retry: no time left for another attempt")
+	// ErrTurnedAway: an inner policy, such as an open breaker, rejected an attempt.
+	ErrTurnedAway = errors.New("retry: rejected by an inner policy")
+)
+
+var reasons = [...]error{
+	core.Attempts:  ErrAttempts,
+	core.Permanent: ErrPermanent,
+	core.Hint:      ErrHint,
+	core.Deadline:  ErrDeadline,
+}
+
+// interrupted is the reason of a call whose context ended: it is both what the context says and its cause.
+func interrupted(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// An Attempt is one call and how it ended.
+type Attempt struct {
+	N    int           // from 1
+	Err  error         // how it ended
+	Took time.Duration // how long it ran; 0 for a first attempt whose begin nobody timed (see ExhaustedError)
+	Wait time.Duration // how long the retry waited before it
+}
+
+// An ExhaustedError says that a call failed for good, and how.
+//
+// A retry reads no clock before its first attempt. When no outer policy of the stack did so either, as a timeout anywhere in
+// the stack does, the first attempt's Took is 0 and Elapsed counts from its end.
+type ExhaustedError struct {
+	Name     string        // the policy's Config.Name
+	Attempts []Attempt     // in order; of more than 16 the first 8 and the last 8
+	Elapsed  time.Duration // of the whole call
+	Reason   error         // why there was no further attempt
+
+	total int
+}
+
+// Error tells how many attempts there were, why they ended, and the last error, in one line.
+func (e *ExhaustedError) Error() string {
+	var b strings.Builder
+	b.WriteString("retry: ")
+	if e.Name != "" {
+		b.WriteString(e.Name + ": ")
+	}
+	plural := "s"
+	if e.total == 1 {
+		plural = ""
+	}
+	reason := strings.TrimPrefix(e.Reason.Error(), "retry: ")
+	fmt.Fprintf(&b, "gave up after %d attempt%s in %v (%s)", e.total, plural, e.Elapsed.Round(time.Microsecond), reason)
+	if n := len(e.Attempts); n > 0 {
+		b.WriteString(": " + strings.ReplaceAll(e.Attempts[n-1].Err.Error(), "\n", "; "))
+	}
+	return b.String()
+}
+
+// Unwrap returns every attempt's error, the last first, and then Reason. If some attempts were rejected by an inner policy and others ran, the
+// rejections are returned without their mettle.ErrRejected: the function did run.
+func (e *ExhaustedError) Unwrap() []error {
+	ran := false
+	for _, a := range e.Attempts {
+		ran = ran || !errors.Is(a.Err, mark.ErrRejected)
+	}
+	errs := make([]error, 0, len(e.Attempts)+1)
+	for i := len(e.Attempts) - 1; i >= 0; i-- {
+		err := e.Attempts[i].Err
+		if ran {
+			err = mark.Ran(err)
+		}
+		errs = append(errs, err)
+	}
+	return append(errs, e.Reason)
+}

@@ -1,0 +1,183 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/clock"
+	core "github.com/mettle-go/mettle/internal/core/retry"
+	"github.com/mettle-go/mettle/internal/layer"
+	"github.com/mettle-go/mettle/internal/mark"
+)
+
+// Config says when and how often to try again. The zero Config is safe for production.
+type Config struct {
+	// Name tells the operation in errors, events and descriptions. It may be empty.
+	Name string
+	// Attempts is how many calls to make at most, the first one included. 0 means 3; 1 means no retry.
+	Attempts int
+	// Backoff says how long to wait between attempts. The zero Backoff means 100 ms, doubling, at most 30 s, full
+	// jitter.
+	Backoff Backoff
+	// Classify gives the verdict on an error: only a Failure is retried. It must be safe for concurrent use. Nil means that every error is a
+	// Failure. See mettle.Judge for what is decided before Classify is asked.
+	Classify func(error) mettle.Verdict
+	// MaxHint is the longest wait that a server may ask for (see Hints above). 0 means 5 min.
+	MaxHint time.Duration
+	// Observer is told of each retry. Nil means nobody.
+	Observer mettle.Observer
+}
+
+// Validate returns nil if New accepts c, or an error that names the field, its value and what it wants.
+func (c Config) Validate() error {
+	if c.Attempts < 0 {
+		return fmt.Errorf("retry: Config.Attempts is %d, want 0 or more", c.Attempts)
+	}
+	if c.MaxHint < 0 {
+		return fmt.Errorf("retry: Config.MaxHint is %v, want 0 or more", c.MaxHint)
+	}
+	return c.Backoff.validate()
+}
+
+// A Policy retries. It is a mettle.Policy.
+type Policy struct {
+	name     string
+	plan     core.Plan
+	classify func(error) mettle.Verdict
+	observer mettle.Observer
+	runs     sync.Pool // of *core.Run
+}
+
+// New returns a policy. It panics if Validate has an error.
+func New(c Config) *Policy {
+	if err := c.Validate(); err != nil {
+		panic(err.Error())
+	}
+	p := &Policy{name: c.Name, classify: c.Classify, observer: c.Observer}
+	p.runs.New = func() any { return new(core.Run) }
+	p.plan = core.Plan{Attempts: c.Attempts, Backoff: c.Backoff.schedule(), MaxHint: c.MaxHint}
+	if p.plan.Attempts == 0 {
+		p.plan.Attempts = 3
+	}
+	if p.plan.MaxHint == 0 {
+		p.plan.MaxHint = 5 * time.Minute
+	}
+	return p
+}
+
+// Do runs fn until it succeeds, or fails for good.
+func (p *Policy) Do(ctx context.Context, fn func(context.Context) error) error {
+	_, err := layer.Retried(ctx, p, clock.Unread, func(ctx context.Context, _ clock.Instant) (struct{}, error) {
+		return struct{}{}, fn(ctx)
+	})
+	return err
+}
+
+// Describe tells the policy's name and its number of attempts.
+func (p *Policy) Describe() mettle.Description {
+	return mettle.Description{Kind: "retry", Name: p.name, Limit: int64(p.plan.Attempts)}
+}
+
+// Next is how a mettle.Stack runs the policy. Its types are internal to this module.
+func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant, err error) (*core.Run, clock.Instant, error) {
+	if err == nil {
+		p.free(run)
+		return nil, started, nil
+	}
+	verdict := mettle.Judge(ctx, err, p.classify)
+	caller := ctx.Err()
+	if verdict != mettle.Failure && (run == nil || caller == nil && !errors.Is(err, mettle.ErrRejected)) {
+		p.free(run)
+		return nil, started, err // not ours to judge, and nothing to tell of earlier attempts
+	}
+	now := clock.Now()
+	if run == nil {
+		run = p.runs.Get().(*core.Run)
+		run.Begun = started
+		if started == clock.Unread {
+			run.Begun, started = now, now
+		}
+	}
+	run.Add(core.Attempt{Err: err, Took: now.Sub(started), Wait: run.Wait})
+	switch {
+	case caller != nil:
+		return nil, now, p.exhausted(run, now, interrupted(ctx))
+	case verdict != mettle.Failure:
+		return nil, now, p.exhausted(run, now, ErrTurnedAway)
+	}
+	wait, stop := p.plan.Decide(p.failure(ctx, run, now, err))
+	if stop != core.Go {
+		return nil, now, p.exhausted(run, now, reasons[stop])
+	}
+	if p.observer != nil {
+		p.observer(ctx, mettle.Event{
+			Kind: mettle.Retried, Policy: "retry", Name: p.name, Err: err,
+			Attempt: run.N(), Of: p.plan.Attempts, Wait: wait,
+		})
+	}
+	run.Wait = wait
+	if wait == 0 {
+		return run, now, nil
+	}
+	if !sleep(ctx, wait) {
+		return nil, now, p.exhausted(run, clock.Now(), interrupted(ctx))
+	}
+	return run, clock.Now(), nil
+}
+
+// failure gathers what the plan decides on.
+func (p *Policy) failure(ctx context.Context, run *core.Run, now clock.Instant, err error) core.Failure {
+	f := core.Failure{N: run.N(), Waited: run.Wait, Left: -1, Draw: rand.Uint64()}
+	if _, ok := errors.AsType[*mark.Permanent](err); ok {
+		f.Permanent = true
+		return f
+	}
+	if h, ok := errors.AsType[hinter](err); ok {
+		if d, ok := h.RetryAfter(); ok {
+			f.Hint, f.HintDraw = d, rand.Uint64()
+		}
+	}
+	if d, ok := ctx.Deadline(); ok {
+		f.Left = max(0, d.Sub(now.Time()))
+	}
+	return f
+}
+
+// A hinter is an error that knows how long to wait before the next attempt.
+type hinter interface {
+	error
+	RetryAfter() (time.Duration, bool)
+}
+
+func (p *Policy) free(run *core.Run) {
+	if run != nil {
+		run.Reset()
+		p.runs.Put(run)
+	}
+}
+
+func (p *Policy) exhausted(run *core.Run, now clock.Instant, reason error) error {
+	err := &ExhaustedError{Name: p.name, Elapsed: now.Sub(run.Begun), Reason: reason, total: run.N()}
+	for _, a := range run.Attempts() {
+		err.Attempts = append(err.Attempts, Attempt(a))
+	}
+	p.free(run)
+	return err
+}
+
+// sleep waits for d and reports whether ctx lasted as long.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
