@@ -1,0 +1,69 @@
+package breaker_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/mettle-go/mettle/breaker"
+)
+
+type key struct{}
+
+// request returns a context like that of a server's request: a value and a cancellable parent.
+func request(tb testing.TB) context.Context {
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, 1))
+	tb.Cleanup(cancel)
+	return ctx
+}
+
+func nothing(context.Context) error { return nil }
+
+var errDown = errors.New("down")
+
+func down(context.Context) error { return errDown }
+
+func BenchmarkClosed(b *testing.B) {
+	br, ctx := breaker.New(breaker.Config{}), request(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if br.Do(ctx, nothing) != nil {
+			b.Fatal("rejected")
+		}
+	}
+}
+
+func BenchmarkClosedParallel(b *testing.B) {
+	br, ctx := breaker.New(breaker.Config{}), request(b)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			br.Do(ctx, nothing)
+		}
+	})
+}
+
+// One failure in ten: the word is written by almost every call.
+func BenchmarkClosedFailures(b *testing.B) {
+	br, ctx := breaker.New(breaker.Config{}), request(b)
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		fn := nothing
+		if n++; n%10 == 0 {
+			fn = down
+		}
+		br.Do(ctx, fn)
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	br, ctx := breaker.New(breaker.Config{Trip: breaker.Consecutive(1)}), request(b)
+	br.Do(ctx, down)
+	b.ReportAllocs()
+	for b.Loop() {
+		if br.Do(ctx, nothing) == nil {
+			b.Fatal("admitted")
+		}
+	}
+}
