@@ -30,10 +30,7 @@ func (st *state) decide(host string, u *url.URL, now time.Time) answer {
 	}
 	q := &request{fault: f, u: u, nth: us.answered, hold: &h.hold, now: now}
 	if err == nil {
-		q.query, err = url.ParseQuery(u.RawQuery)
-	}
-	if err == nil {
-		err = f.parse(&args, q.query)
+		err = q.parse(&args)
 	}
 	if err != nil {
 		return note("invalid", http.StatusBadRequest, fmt.Sprintf("%v\n", err))
@@ -88,9 +85,9 @@ type Expectation struct {
 // ended as its framing said.
 //
 // The answers come from the table that serves, run on a state and a clock of their own: asking
-// changes nothing and works before the server listens. A URL of another scheme than http, or a
-// redirect to one, is an error, because this server does not play it; every http host is taken for
-// this server. The cost is that of hashing the body once.
+// changes nothing and works before the server listens. Every http host is taken for this server; a URL
+// of another scheme is an error, and so is one that cannot be parsed, or attempts below 1. The cost is
+// that of hashing the body once.
 func (s *Server) Expect(rawURL string, attempts int) (Expectation, error) {
 	if attempts < 1 {
 		return Expectation{}, fmt.Errorf("chaos: attempts is %d, want 1 or more", attempts)

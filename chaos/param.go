@@ -114,7 +114,13 @@ func oneOf(codes ...int) func(*args, string) bool {
 
 // parse reads the query into a, which holds the defaults. What the fault does not know, what is given
 // twice and what is out of range are errors: a typing mistake must not turn a fault into another one.
-func (f *fault) parse(a *args, query url.Values) error {
+func (q *request) parse(a *args) error {
+	f := q.fault
+	query, err := url.ParseQuery(q.u.RawQuery)
+	if err != nil {
+		return fmt.Errorf("chaos: query is %q, want name=value&…: %w", q.u.RawQuery, err)
+	}
+	q.query = query
 	names := make([]string, 0, len(query))
 	for name := range query {
 		names = append(names, name)

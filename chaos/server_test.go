@@ -53,8 +53,16 @@ func do(c *http.Client, method, url string, body io.Reader) reply {
 	if err != nil {
 		return reply{err: err, noHead: true}
 	}
+	return readAll(res, 1<<40)
+}
+
+// readAll reads a body to its end, to its error, or until it is longer than limit.
+func readAll(res *http.Response, limit int64) reply {
 	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
+	b, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
+	if int64(len(b)) > limit {
+		err = errors.New("too large")
+	}
 	return reply{status: res.StatusCode, header: res.Header, body: string(b), err: err}
 }
 
@@ -220,8 +228,7 @@ func TestHealing(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 					req, _ := http.NewRequestWithContext(ctx, "GET", url, nil)
 					if res, err := c.Do(req); err == nil {
-						io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
-						res.Body.Close()
+						readAll(res, 1<<20)
 					}
 					cancel()
 					if f.Name == "hold" {
@@ -357,9 +364,7 @@ func TestRanges(t *testing.T) {
 			if err != nil {
 				return reply{err: err}
 			}
-			defer res.Body.Close()
-			b, err := io.ReadAll(res.Body)
-			return reply{status: res.StatusCode, header: res.Header, body: string(b), err: err}
+			return readAll(res, 1<<20)
 		}
 		if r := ranged("http://a.test/ok?size=1000", "bytes=333-", full.header.Get("ETag")); r.status != 206 || r.body != full.body[333:] {
 			t.Errorf("range: %d, %d bytes", r.status, len(r.body))
