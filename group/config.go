@@ -1,0 +1,43 @@
+package group
+
+import (
+	"fmt"
+
+	"github.com/mettle-go/mettle"
+)
+
+// mapLimit is Map's limit where the Config has none. It does not follow the number of processors, since Map is for calls
+// that wait, and what it must spare is the dependency they wait for, which is the same from a small machine and a large one.
+const mapLimit = 8
+
+// A Config says how a scope runs its tasks. The zero Config is safe for production.
+type Config struct {
+	// Limit is how many tasks run at a time. 0 means no limit in RunWith, where the program's own code decides how many
+	// tasks there are, and 8 in Map, where the data does.
+	Limit int
+	// MaxFailures is the number of failures that cancels the scope. 0 means 1, -1 means that no number of failures does.
+	// A panic always does.
+	MaxFailures int
+	// Policy is put around each task, or around the function's call for each item. Nil means none.
+	Policy mettle.Policy
+	// Crash lets a panic in a task end the program, as in a bare goroutine: nothing recovers it, so that the crash and its core
+	// dump show the stack as it was. False means that a panic becomes a *PanicError.
+	Crash bool
+}
+
+// Validate returns nil if RunWith and Map accept c, or an error that names the field, its value and what it wants.
+func (c Config) Validate() error {
+	if c.Limit < 0 {
+		return fmt.Errorf("group: Config.Limit is %d, want 0 or more", c.Limit)
+	}
+	if c.MaxFailures < -1 {
+		return fmt.Errorf("group: Config.MaxFailures is %d, want -1 or more", c.MaxFailures)
+	}
+	return nil
+}
+
+func (c Config) mustBeValid() {
+	if err := c.Validate(); err != nil {
+		panic(err.Error())
+	}
+}

@@ -1,0 +1,151 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mettle-go/mettle/internal/mark"
+)
+
+var (
+	// ErrNotStarted is what Error.Item says of an item that was never started, since the scope was canceled first.
+	ErrNotStarted = errors.New("group: never started")
+	// ErrGoexit is the failure of a task that ended its goroutine by runtime.Goexit, as testing.T.FailNow does.
+	ErrGoexit = errors.New("group: task ended by runtime.Goexit")
+
+	// errBody is what the context of the tasks tells them of a body that panicked, or ended its goroutine.
+	errBody = errors.New("group: the body did not return")
+)
+
+// An Error says how the tasks of a scope ended that did not all succeed.
+//
+// It unwraps to each failure and, if the context given to Run or Map has ended, to that context's error and cause. It is
+// never unwrapped to a single failure, so callers find one type whatever the number. Treat it as read-only.
+type Error struct {
+	// Failures holds each failure: a *ItemError each in the order of the items, from Map; what the task or the body returned, or its
+	// *PanicError, in the order in which they happened, from Run.
+	Failures []error
+	// Cause is why the scope was canceled: the failure that was one too many, or the cause of the context given to Run or Map. Nil
+	// means that it was not, and everything was tried.
+	Cause error
+
+	// How many tasks or items ended in which way; each counts once. The body of Run counts as a task if it returned an error.
+	Succeeded  int
+	Failed     int // len(Failures)
+	Canceled   int // returned the scope's own cancellation, after it
+	NotStarted int
+
+	parent  error        // how the context given to Run or Map ended; nil if it did not
+	ran     bool         // some function of the user's did run
+	items   int          // of Map
+	started int          // the items below this one were started
+	missed  []*ItemError // failed and canceled items by index
+}
+
+// The number of failures that the message tells in full.
+const told = 3
+
+// Error tells in one line how many tasks ended in which way and the first three failures.
+func (e *Error) Error() string {
+	total := e.Succeeded + e.Failed + e.Canceled + e.NotStarted
+	noun := "task"
+	if e.items > 0 {
+		noun = "item"
+	}
+	if total != 1 {
+		noun += "s"
+	}
+	var counts []string
+	for _, c := range []struct {
+		n   int
+		did string
+	}{{e.Failed, "failed"}, {e.Canceled, "canceled"}, {e.NotStarted, "never started"}} {
+		switch {
+		case c.n > 0 && counts == nil:
+			counts = append(counts, fmt.Sprintf("%d of %d %s %s", c.n, total, noun, c.did))
+		case c.n > 0:
+			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.did))
+		}
+	}
+	why := e.Failures[:min(told, len(e.Failures))]
+	if e.parent != nil {
+		why = append(slices.Clone(why), e.parent)
+	}
+	var reasons []string
+	for _, err := range why {
+		reasons = append(reasons, line(err))
+	}
+	if more := len(e.Failures) - told; more > 0 {
+		reasons = slices.Insert(reasons, told, fmt.Sprintf("and %d more", more))
+	}
+	return "group: " + strings.Join(counts, ", ") + ": " + strings.Join(reasons, "; ")
+}
+
+// line returns err's text as a part of a longer line.
+func line(err error) string {
+	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "group: "), "\n", "; ")
+}
+
+// Unwrap returns Failures and, if the context given to Run or Map has ended, an error that is both that context's error and its cause.
+// If a policy rejected some calls and others ran, the rejections are returned without their mettle.ErrRejected: functions did run. Failures and
+// Item still tell it of each.
+func (e *Error) Unwrap() []error {
+	errs := make([]error, 0, len(e.Failures)+1)
+	for _, err := range e.Failures {
+		if e.ran {
+			err = mark.Ran(err)
+		}
+		errs = append(errs, err)
+	}
+	if e.parent != nil {
+		errs = append(errs, e.parent)
+	}
+	return errs
+}
+
+// Item returns how the i-th item of Map ended: nil if it succeeded, ErrNotStarted if it was never started, or else a
+// *ItemError, which holds its failure or what it returned when it was canceled. Of a nil *Error every item
+// succeeded. It takes a binary search among the items that did not succeed. Item panics if there is no i-th item; an error of Run has
+// none.
+func (e *Error) Item(i int) error {
+	if e == nil {
+		return nil
+	}
+	if i < 0 || i >= e.items {
+		panic(fmt.Sprintf("group: Error.Item of %d, want an index into %d items", i, e.items))
+	}
+	if i >= e.started {
+		return ErrNotStarted
+	}
+	at, found := slices.BinarySearchFunc(e.missed, i, func(m *ItemError, i int) int { return m.Index - i })
+	if !found {
+		return nil
+	}
+	return e.missed[at]
+}
+
+// An ItemError says which item of Map did not succeed.
+type ItemError struct {
+	Index int   // of the item, in the slice given to Map
+	Err   error // what its call returned, or a *PanicError, or ErrGoexit
+}
+
+// Error tells the index and the error.
+func (e *ItemError) Error() string {
+	return fmt.Sprintf("group: item %d: %s", e.Index, strings.TrimPrefix(e.Err.Error(), "group: "))
+}
+
+// Unwrap returns Err.
+func (e *ItemError) Unwrap() error { return e.Err }
+
+// interrupted returns what to report of a context that ended: both its error and its cause.
+func interrupted(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}

@@ -1,0 +1,233 @@
+package group
+
+import "context"
+
+// A Group starts the tasks of one scope. Run makes it, and it ends with Run. Its methods are safe for concurrent use, by the
+// body and by the tasks.
+type Group struct {
+	scope
+	limit int // tasks at a time; 0 means no limit
+	call  func(ctx context.Context, fn func(context.Context) error) error
+
+	// Guarded by scope.mu. While tasks are queued, running equals limit, so that each of them will be met by the end of
+	// another.
+	running  int
+	first    *queued
+	last     *queued
+	waiter   chan struct{} // closed to let the one waiting Go return; nil if none waits
+	bodyDone bool
+	ended    bool
+	idle     chan struct{} // closed by the last task, if Run waits for it
+}
+
+// queued is a task that has no place yet.
+type queued struct {
+	fn     func(context.Context) error
+	next   *queued
+	waited bool // the Go that brought it waits for its start
+}
+
+// Run runs body in the caller's goroutine and returns when body and every task that it, or another task, started by g.Go have ended.
+//
+// The first failure, a task's or the body's, cancels the context of all. Run returns nil if nothing failed and
+// nothing was canceled, or else a *Error. A panic of a task becomes a *PanicError in it; one of the body passes
+// through, after the tasks were canceled and have ended. Run panics if body is nil.
+//
+// It is short for RunWith with the zero Config.
+func Run(ctx context.Context, body func(g *Group) error) error {
+	return RunWith(ctx, Config{}, body)
+}
+
+// RunWith is Run as cfg says. It panics if cfg.Validate has an error or body is nil.
+func RunWith(ctx context.Context, cfg Config, body func(g *Group) error) error {
+	cfg.mustBeValid()
+	if body == nil {
+		panic("group: Run: body is nil, want a function")
+	}
+	g := &Group{limit: cfg.Limit}
+	if cfg.Policy != nil {
+		g.call = cfg.Policy.Do
+	}
+	g.open(ctx, cfg)
+	returned := false
+	defer func() {
+		if !returned {
+			g.cancel(errBody)
+			g.wait()
+		}
+	}()
+	err := body(g)
+	how := g.judge(err)
+	returned = true
+	if how != succeeded {
+		g.add(how, err)
+	}
+	g.wait()
+	if e := g.close(); e != nil {
+		e.ran = true // the body did
+		return e
+	}
+	return nil
+}
+
+// Context returns the scope's context: the one that tasks get. It ends when the scope is canceled, with the failure
+// that did it, or the parent's cause, as its context.Cause; at the latest when Run returns.
+func (g *Group) Context() context.Context { return g.ctx }
+
+// Go runs fn as a task of the scope, in a goroutine of its own.
+//
+// Once the scope is canceled, Go starts nothing, and the task counts as never started: a body that calls Go in a loop
+// should look at g.Context().Err(). The function should return soon after its context ends, since Run waits for it.
+//
+// In a scope with a Limit, Go waits until its task has a place, or the scope is canceled. So that tasks may call Go too, without
+// all of them waiting for each other's places, at most one Go waits at a time, and none after the body has returned: the others queue
+// their task and return at once. Queued tasks start in order. The queue has no bound.
+//
+// Go panics if fn is nil or Run has returned. It costs one allocation; two if the task is queued.
+func (g *Group) Go(fn func(context.Context) error) {
+	if fn == nil {
+		panic("group: Go: fn is nil, want a function")
+	}
+	g.mu.Lock()
+	if g.ended {
+		g.mu.Unlock()
+		panic("group: Go after Run has returned")
+	}
+	if g.ctx.Err() != nil {
+		g.notStarted++
+		g.mu.Unlock()
+		return
+	}
+	if g.limit == 0 || g.running < g.limit {
+		g.running++
+		g.mu.Unlock()
+		go g.work(fn)
+		return
+	}
+	started := g.enqueue(fn)
+	g.mu.Unlock()
+	if started != nil {
+		select {
+		case <-started:
+		case <-g.ctx.Done(): // whoever ends next finds the scope canceled and drops the queue
+		}
+	}
+}
+
+// enqueue queues fn and returns what Go has to wait for, or nil. The caller holds g.mu.
+func (g *Group) enqueue(fn func(context.Context) error) <-chan struct{} {
+	q := &queued{fn: fn}
+	if g.last == nil {
+		g.first = q
+	} else {
+		g.last.next = q
+	}
+	g.last = q
+	if g.bodyDone || g.waiter != nil {
+		return nil
+	}
+	q.waited = true
+	g.waiter = make(chan struct{})
+	return g.waiter
+}
+
+// work runs fn and then, on the same place, queued tasks while there are any.
+func (g *Group) work(fn func(context.Context) error) {
+	for fn != nil {
+		fn = g.turn(fn)
+	}
+}
+
+// turn runs one task and returns the next one for this place, or nil if it gave the place back.
+func (g *Group) turn(fn func(context.Context) error) (next func(context.Context) error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		how, err := failed, ErrGoexit
+		if !g.crash {
+			how, err = unwound(recover())
+		} else if panicking() {
+			return // the place stays taken, so that Run cannot return, and the program exit, ahead of the crash
+		}
+		g.add(how, err)
+		next = g.release()
+		if how == failed && next != nil {
+			go g.work(next) // this goroutine ends
+		}
+	}()
+	var err error
+	if g.call != nil {
+		err = g.call(g.ctx, fn)
+	} else {
+		err = fn(g.ctx)
+	}
+	how := g.judge(err)
+	returned = true
+	if how != succeeded {
+		g.add(how, err)
+		return g.release()
+	}
+	g.mu.Lock()
+	g.succeeded++
+	next = g.pass()
+	g.mu.Unlock()
+	return next
+}
+
+func (g *Group) release() func(context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.pass()
+}
+
+// pass hands the place of a task that ended to the first in the queue and returns its function, or nil if it gave the place back. The
+// caller holds g.mu.
+func (g *Group) pass() func(context.Context) error {
+	if g.first != nil && g.ctx.Err() != nil {
+		for q := g.first; q != nil; q = q.next {
+			g.notStarted++
+		}
+		g.first, g.last = nil, nil
+	}
+	if q := g.first; q != nil {
+		g.first = q.next
+		if g.first == nil {
+			g.last = nil
+		}
+		if q.waited {
+			g.letGo()
+		}
+		return q.fn
+	}
+	g.running--
+	if g.running == 0 && g.bodyDone {
+		g.ended = true
+		close(g.idle)
+	}
+	return nil
+}
+
+// letGo lets the waiting Go return, if one waits. The caller holds g.mu.
+func (g *Group) letGo() {
+	if g.waiter != nil {
+		close(g.waiter)
+		g.waiter = nil
+	}
+}
+
+// wait returns when all tasks have ended, after which none can be started.
+func (g *Group) wait() {
+	g.mu.Lock()
+	g.bodyDone = true
+	g.letGo()
+	if g.running == 0 {
+		g.ended = true
+		g.mu.Unlock()
+		return
+	}
+	g.idle = make(chan struct{})
+	g.mu.Unlock()
+	<-g.idle
+}

@@ -1,0 +1,413 @@
+package group_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/group"
+)
+
+var errBoom = errors.New("boom")
+
+// untilCanceled is a task that returns what a well-behaved call does when its context ends.
+func untilCanceled(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func succeed(context.Context) error { return nil }
+func fail(context.Context) error    { return errBoom }
+func exit(context.Context) error    { runtime.Goexit(); return nil }
+
+// wantCounts checks that err is a *group.Error with these counts, and returns it.
+func wantCounts(t *testing.T, err error, succeeded, failed, canceled, notStarted int) *group.Error {
+	t.Helper()
+	e, ok := err.(*group.Error)
+	if !ok {
+		t.Fatalf("error is %T (%v), want *group.Error itself", err, err)
+	}
+	got := [...]int{e.Succeeded, e.Failed, e.Canceled, e.NotStarted}
+	if want := [...]int{succeeded, failed, canceled, notStarted}; got != want {
+		t.Fatalf("succeeded, failed, canceled, not started = %v, want %v (%v)", got, want, err)
+	}
+	if len(e.Failures) != failed {
+		t.Fatalf("%d Failures, want %d", len(e.Failures), failed)
+	}
+	return e
+}
+
+func TestRunReturnsWhenAllHaveEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, ended := time.Now(), 0
+		err := group.Run(t.Context(), func(g *group.Group) error {
+			g.Go(func(context.Context) error {
+				time.Sleep(time.Second)
+				g.Go(func(context.Context) error { // by a task, after the body's return
+					time.Sleep(time.Second)
+					ended++
+					return nil
+				})
+				return nil
+			})
+			return nil
+		})
+		if err != nil || ended != 1 || time.Since(begin) != 2*time.Second {
+			t.Fatalf("err %v, %d ended after %v, want nil, 1, 2s", err, ended, time.Since(begin))
+		}
+	})
+}
+
+func TestRunFailureCancelsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cause error
+		err := group.Run(t.Context(), func(g *group.Group) error {
+			g.Go(func(ctx context.Context) error {
+				<-ctx.Done()
+				cause = context.Cause(ctx)
+				return fmt.Errorf("wrapped: %w", ctx.Err())
+			})
+			g.Go(func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
+			g.Go(func(ctx context.Context) error { <-ctx.Done(); return nil })
+			g.Go(func(context.Context) error { time.Sleep(time.Second); return errBoom })
+			<-g.Context().Done()
+			g.Go(succeed) // never started
+			return nil
+		})
+		e := wantCounts(t, err, 1, 1, 2, 1)
+		if !errors.Is(err, errBoom) || cause != errBoom || e.Cause != errBoom {
+			t.Fatalf("err %v, cause %v, Error.Cause %v, want boom thrice", err, cause, e.Cause)
+		}
+		if errors.Is(err, context.Canceled) {
+			t.Fatal("the scope's own cancellation shows in its error")
+		}
+	})
+}
+
+func TestRunBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := group.Run(t.Context(), func(g *group.Group) error { g.Go(untilCanceled); return errBoom })
+		if e := wantCounts(t, err, 0, 1, 1, 0); e.Cause != errBoom {
+			t.Fatalf("cause %v, want the body's error", e.Cause)
+		}
+		err = group.Run(t.Context(), func(g *group.Group) error { g.Go(fail); return untilCanceled(g.Context()) })
+		wantCounts(t, err, 0, 1, 1, 0)
+		if err := group.Run(t.Context(), func(*group.Group) error { return nil }); err != nil {
+			t.Fatalf("empty scope: %v, want nil", err)
+		}
+	})
+}
+
+func TestRunMaxFailures(t *testing.T) {
+	for _, tt := range []struct{ max, fail, canceled int }{
+		{0, 1, 1}, {1, 1, 1}, {3, 2, 0}, {3, 3, 1}, {-1, 50, 0},
+	} {
+		t.Run(fmt.Sprintf("%d of %d", tt.fail, tt.max), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				err := group.RunWith(t.Context(), group.Config{MaxFailures: tt.max}, func(g *group.Group) error {
+					g.Go(func(ctx context.Context) error {
+						select {
+						case <-time.After(time.Hour):
+							return nil
+						case <-ctx.Done():
+							return ctx.Err()
+						}
+					})
+					for i := range tt.fail {
+						g.Go(func(context.Context) error {
+							time.Sleep(time.Duration(i) * time.Second)
+							return fmt.Errorf("failure %d", i)
+						})
+					}
+					return nil
+				})
+				e := wantCounts(t, err, 1-tt.canceled, tt.fail, tt.canceled, 0)
+				for i, err := range e.Failures {
+					if err.Error() != fmt.Sprintf("failure %d", i) {
+						t.Fatalf("Failures[%d] is %v: not in order", i, err)
+					}
+				}
+				if tt.canceled == 1 && e.Cause != e.Failures[tt.fail-1] || tt.canceled == 0 && e.Cause != nil {
+					t.Fatalf("cause is %v", e.Cause)
+				}
+			})
+		})
+	}
+}
+
+func TestRunParent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("user left")
+		parent, cancel := context.WithCancelCause(t.Context())
+		err := group.Run(parent, func(g *group.Group) error {
+			g.Go(untilCanceled)
+			g.Go(func(ctx context.Context) error { <-ctx.Done(); return nil })
+			cancel(gone)
+			return nil
+		})
+		e := wantCounts(t, err, 1, 0, 1, 0)
+		if !errors.Is(err, gone) || !errors.Is(err, context.Canceled) || e.Cause != gone {
+			t.Fatalf("err %v, cause %v, want what ended the parent", err, e.Cause)
+		}
+
+		err = group.Run(parent, func(g *group.Group) error {
+			g.Go(func(context.Context) error { t.Error("a task was started"); return nil })
+			return nil
+		})
+		if wantCounts(t, err, 0, 0, 0, 1); !errors.Is(err, gone) {
+			t.Fatalf("err %v, want what ended the parent", err)
+		}
+
+		late, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		err = group.Run(late, func(g *group.Group) error { g.Go(untilCanceled); return nil })
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("err %v, want DeadlineExceeded", err)
+		}
+		err = group.Run(late, func(g *group.Group) error { return nil })
+		if err != nil {
+			t.Fatalf("nothing failed or was canceled, yet %v", err)
+		}
+	})
+}
+
+// An error that only looks like a cancellation is a failure.
+func TestRunForeignCancellationIsFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := group.Run(t.Context(), func(g *group.Group) error {
+			g.Go(func(context.Context) error { return context.Canceled })
+			return nil
+		})
+		wantCounts(t, err, 0, 1, 0, 0)
+
+		err = group.RunWith(t.Context(), group.Config{MaxFailures: 1}, func(g *group.Group) error {
+			g.Go(func(ctx context.Context) error { <-ctx.Done(); return context.DeadlineExceeded })
+			g.Go(func(ctx context.Context) error { <-ctx.Done(); return io.EOF })
+			g.Go(fail)
+			return nil
+		})
+		wantCounts(t, err, 0, 3, 0, 0)
+	})
+}
+
+func TestRunNested(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := func(cfg group.Config, tasks ...func(context.Context) error) func(context.Context) error {
+			return func(ctx context.Context) error {
+				return group.RunWith(ctx, cfg, func(g *group.Group) error {
+					for _, task := range tasks {
+						g.Go(task)
+					}
+					return nil
+				})
+			}
+		}
+		late := func(context.Context) error { time.Sleep(time.Second); return errBoom }
+		err := group.Run(t.Context(), func(g *group.Group) error {
+			g.Go(inner(group.Config{}, untilCanceled, inner(group.Config{}, untilCanceled)))
+			g.Go(late)
+			return nil
+		})
+		wantCounts(t, err, 0, 1, 1, 0)
+
+		err = group.Run(t.Context(), func(g *group.Group) error {
+			g.Go(inner(group.Config{MaxFailures: -1}, untilCanceled, func(context.Context) error { return io.EOF }))
+			g.Go(late)
+			return nil
+		})
+		if wantCounts(t, err, 0, 2, 0, 0); !errors.Is(err, io.EOF) {
+			t.Fatalf("%v: the inner scope's own failure is lost", err)
+		}
+	})
+}
+
+func TestRunPanic(t *testing.T) {
+	for _, limit := range []int{0, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			err := group.RunWith(t.Context(), group.Config{MaxFailures: -1, Limit: 2}, func(g *group.Group) error {
+				g.Go(untilCanceled)
+				g.Go(func(context.Context) error { time.Sleep(time.Second); panicsAt(); return nil })
+				if limit == 1 {
+					g.Go(succeed) // waits for a place and never gets it
+				}
+				return nil
+			})
+			e := wantCounts(t, err, 0, 1, 1, limit)
+			p, ok := e.Failures[0].(*group.PanicError)
+			if !ok || e.Cause != error(p) {
+				t.Fatalf("failure %T, cause %v, want the *PanicError twice", e.Failures[0], e.Cause)
+			}
+			if p.Value != errBoom || !errors.Is(err, errBoom) {
+				t.Fatalf("value %v, want boom", p.Value)
+			}
+			if !strings.Contains(string(p.Stack), "panicsAt") || !strings.Contains(p.Error(), "panicsAt at run_test.go:") {
+				t.Fatalf("nothing leads to where it panicked: %v\n%s", p, p.Stack)
+			}
+		})
+	}
+}
+
+//go:noinline
+func panicsAt() { panic(errBoom) }
+
+func TestRunPanicValues(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		panic func()
+		want  string
+	}{
+		{"text", func() { panic("two\nlines") }, "group: panic: two; lines ["},
+		{"nil", func() { panic(nil) }, "group: panic: panic called with nil argument"},
+		{"runtime", func() { var m map[string]int; m["a"]++ }, "group: panic: assignment to entry in nil map ["},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := group.Run(t.Context(), func(g *group.Group) error {
+				g.Go(func(context.Context) error { tt.panic(); return nil })
+				return nil
+			})
+			p, ok := errors.AsType[*group.PanicError](err)
+			if !ok || !strings.HasPrefix(p.Error(), tt.want) || !strings.Contains(p.Error(), "run_test.go") {
+				t.Fatalf("%v, want %s…", p, tt.want)
+			}
+			if _, isErr := p.Value.(error); isErr != (errors.Unwrap(p) != nil) {
+				t.Fatalf("Unwrap is %v of %T", errors.Unwrap(p), p.Value)
+			}
+		})
+	}
+}
+
+func TestRunGoexit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := group.Run(t.Context(), func(g *group.Group) error { g.Go(untilCanceled); g.Go(exit); return nil })
+		if e := wantCounts(t, err, 0, 1, 1, 0); e.Cause != group.ErrGoexit {
+			t.Fatalf("cause %v, want ErrGoexit", e.Cause)
+		}
+		// The place of a task that ended its goroutine goes to the next in the queue.
+		err = group.RunWith(t.Context(), group.Config{MaxFailures: -1, Limit: 1}, func(g *group.Group) error {
+			for range 10 {
+				g.Go(exit)
+				g.Go(succeed)
+			}
+			return nil
+		})
+		wantCounts(t, err, 10, 10, 0, 0)
+	})
+}
+
+func TestRunBodyPanics(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": panicsAt, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ended, recovered := false, any(nil)
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					defer func() { recovered = recover() }()
+					_ = group.Run(t.Context(), func(g *group.Group) error {
+						g.Go(func(ctx context.Context) error {
+							<-ctx.Done()
+							time.Sleep(time.Second)
+							ended = true
+							return nil
+						})
+						leave()
+						return nil
+					})
+					t.Error("Run returned")
+				}()
+				<-done
+				if !ended {
+					t.Fatal("the task had not ended when Run did")
+				}
+				if want := map[string]any{"panic": errBoom, "Goexit": nil}[name]; recovered != want {
+					t.Fatalf("recovered %v, want %v", recovered, want)
+				}
+			})
+		})
+	}
+}
+
+func TestGoAfterRun(t *testing.T) {
+	var leaked *group.Group
+	if err := group.Run(t.Context(), func(g *group.Group) error { leaked = g; g.Go(succeed); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if leaked.Context().Err() != context.Canceled {
+		t.Fatal("the scope's context outlives it")
+	}
+	wantPanic(t, "group: Go after Run has returned", func() { leaked.Go(succeed) })
+}
+
+func TestMisuse(t *testing.T) {
+	ctx := t.Context()
+	body := func(*group.Group) error { return nil }
+	wantPanic(t, "group: Run: body is nil, want a function", func() { _ = group.Run(ctx, nil) })
+	wantPanic(t, "group: Go: fn is nil, want a function", func() {
+		_ = group.Run(ctx, func(g *group.Group) error { g.Go(nil); return nil })
+	})
+	wantPanic(t, "group: Map: fn is nil, want a function", func() {
+		_, _ = group.Map[int, int](ctx, nil, group.Config{}, nil)
+	})
+	for _, tt := range []struct {
+		cfg  group.Config
+		want string
+	}{
+		{group.Config{Limit: -1}, "group: Config.Limit is -1, want 0 or more"},
+		{group.Config{MaxFailures: -2}, "group: Config.MaxFailures is -2, want -1 or more"},
+	} {
+		if err := tt.cfg.Validate(); err == nil || err.Error() != tt.want {
+			t.Errorf("Validate: %v, want %s", err, tt.want)
+		}
+		wantPanic(t, tt.want, func() { _ = group.RunWith(ctx, tt.cfg, body) })
+		wantPanic(t, tt.want, func() { _, _ = group.Map(ctx, []int(nil), tt.cfg, double) })
+	}
+	if err := (group.Config{MaxFailures: -1}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func wantPanic(t *testing.T, want any, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if got := recover(); got != want {
+			t.Errorf("panic %v, want %v", got, want)
+		}
+	}()
+	f()
+}
+
+func TestRunPolicy(t *testing.T) {
+	twice := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
+		if err := fn(ctx); err == nil {
+			return nil
+		}
+		return fn(ctx)
+	})
+	var runs []int
+	err := group.RunWith(t.Context(), group.Config{Policy: twice, Limit: 1}, func(g *group.Group) error {
+		for i := range 3 {
+			first := true
+			g.Go(func(context.Context) error {
+				runs = append(runs, i)
+				if first {
+					first = false
+					return errBoom
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+	if want := []int{0, 0, 1, 1, 2, 2}; err != nil || !slices.Equal(runs, want) {
+		t.Fatalf("err %v, runs %v, want nil, %v", err, runs, want)
+	}
+}

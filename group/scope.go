@@ -1,0 +1,104 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// scope is what Run and Map share: a context that ends with one failure too many, and the account of how the calls ended.
+type scope struct {
+	parent  context.Context
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	allowed int // failures that cancel the scope; below 0 no number does
+	crash   bool
+
+	mu         sync.Mutex // guards the account
+	failures   []error
+	succeeded  int
+	canceled   int
+	notStarted int
+}
+
+func (s *scope) open(parent context.Context, cfg Config) {
+	s.parent = parent
+	s.ctx, s.cancel = context.WithCancelCause(parent)
+	s.crash = cfg.Crash
+	s.allowed = cfg.MaxFailures
+	if s.allowed == 0 {
+		s.allowed = 1
+	}
+}
+
+// ending is how a call ended.
+type ending uint8
+
+const (
+	succeeded ending = iota
+	failed
+	panicked // a failure that cancels the scope, however many are allowed
+	canceled
+)
+
+// judge returns how a call that returned err ended.
+func (s *scope) judge(err error) ending {
+	if err == nil {
+		return succeeded
+	}
+	ctxErr := s.ctx.Err()
+	if ctxErr == nil || !errors.Is(err, ctxErr) && !errors.Is(err, context.Cause(s.ctx)) {
+		return failed
+	}
+	// An inner scope that this one canceled says so, but it may have had failures before, and those are nobody's cancellation.
+	if inner, ok := errors.AsType[*Error](err); ok && inner.Failed > 0 {
+		return failed
+	}
+	return canceled
+}
+
+// unwound returns how a call ended that did not return, and with which error. It runs in the deferred function, which hands over what it
+// recovered. It is not for scopes that crash.
+func unwound(recovered any) (ending, error) {
+	if recovered == nil {
+		return failed, ErrGoexit
+	}
+	return panicked, newPanicError(recovered)
+}
+
+// add accounts for a call that did not succeed, and cancels the scope if that is one failure too many.
+func (s *scope) add(how ending, err error) {
+	s.mu.Lock()
+	if how == canceled {
+		s.canceled++
+	} else {
+		s.failures = append(s.failures, err)
+	}
+	enough := how == panicked || how == failed && len(s.failures) == s.allowed
+	s.mu.Unlock()
+	if enough {
+		s.cancel(err)
+	}
+}
+
+// close ends the scope, all calls of which have ended, and returns its error, or nil if each call succeeded.
+func (s *scope) close() *Error {
+	defer s.cancel(nil)
+	if len(s.failures)+s.canceled+s.notStarted == 0 {
+		return nil
+	}
+	e := &Error{
+		Failures:   s.failures,
+		Succeeded:  s.succeeded,
+		Failed:     len(s.failures),
+		Canceled:   s.canceled,
+		NotStarted: s.notStarted,
+	}
+	if s.ctx.Err() != nil {
+		e.Cause = context.Cause(s.ctx)
+	}
+	if s.parent.Err() != nil {
+		e.parent = interrupted(s.parent)
+	}
+	return e
+}
