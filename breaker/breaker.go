@@ -8,7 +8,6 @@ import (
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/clock"
 	core "github.com/mettle-go/mettle/internal/core/breaker"
-	"github.com/mettle-go/mettle/internal/layer"
 )
 
 const kind = "breaker"
@@ -52,11 +51,15 @@ func New(c Config) *Breaker {
 }
 
 // Do runs fn if the breaker admits it, and returns fn's error as it is, or a *mettle.RejectedError.
-func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error {
-	_, err := layer.Gated(ctx, b, clock.Unread, func(ctx context.Context, _ clock.Instant) (struct{}, error) {
-		return struct{}{}, fn(ctx)
-	})
-	return err
+func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) (err error) {
+	// As layer.Gated, without its interface: that is a fifth of the closed path.
+	token, _, err := b.AcquireAt(ctx, clock.Unread)
+	if err != nil {
+		return err
+	}
+	err = mettle.ErrUnfinished
+	defer func() { b.Release(ctx, token, err) }()
+	return fn(ctx)
 }
 
 // Acquire admits the caller, who must call the permit's Done once, or returns a *mettle.RejectedError. It does not wait and does not look at
@@ -75,7 +78,11 @@ func (b *Breaker) AcquireAt(ctx context.Context, now clock.Instant) (uint64, clo
 	if p.Phase == core.Closed {
 		return p.Generation, now, nil // whatever the word and the time: Machine.Enter says the same
 	}
-	return b.enter(ctx, p, now.OrNow())
+	now = now.OrNow()
+	if p.Phase == core.Open && int64(now) < p.Until { // so does it here, and this path is as hot as the closed one
+		return 0, now, b.reject(ctx, p, now)
+	}
+	return b.enter(ctx, p, now)
 }
 
 // Release takes the result of a call back; it is called by mettle.Permit's Done and by a mettle.Stack.
