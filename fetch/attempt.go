@@ -1,0 +1,210 @@
+package fetch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/clock"
+	"github.com/mettle-go/mettle/internal/retryafter"
+)
+
+const (
+	maxRedirects = 10
+	// drainAtMost is how much of a body that nobody wants is read so that its connection can serve again.
+	drainAtMost = 256 << 10
+)
+
+// newTransport returns the transport that Config.Transport describes.
+func newTransport(c Config) *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: min(c.Timeout, 10*time.Second)}).DialContext,
+		TLSHandshakeTimeout: min(c.Timeout, 10*time.Second),
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        2 * c.Concurrency,
+		MaxIdleConnsPerHost: c.PerHost,
+		IdleConnTimeout:     30 * time.Second,
+		DisableCompression:  true, // a decompressed body cannot be checked against its length
+	}
+}
+
+// A leg is one request of an attempt: an attempt has several where redirects lead to other hosts, each of which
+// has limits of its own.
+type leg struct {
+	task   *task
+	ticket ticket
+
+	started  time.Time
+	began    clock.Instant
+	ended    clock.Instant
+	status   int
+	bytes    int64
+	sum      string
+	complete bool
+	hint     time.Duration // what Retry-After asks for; 0: nothing
+	finalURL string
+	moved    *http.Request // the redirect to another host, if that is how the leg ended
+	err      error
+
+	// Counted by hooks that net/http may call from its own goroutines.
+	sent    atomic.Bool  // the server may have seen the request
+	replays atomic.Int32 // times that net/http sent it again on its own
+}
+
+// exchange makes the request and reads the body. It leaves all that there is to know in l.
+func (f *run) exchange(ctx context.Context, l *leg) {
+	l.started, l.began = time.Now(), clock.Now()
+	l.err = f.timeout.Do(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		err := f.roundTrip(ctx, cancel, l)
+		if err != nil && context.Cause(ctx) == errStalled {
+			return errStalled
+		}
+		return err
+	})
+	l.ended = clock.Now()
+}
+
+func (f *run) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, l *leg) error {
+	client := http.Client{Transport: tracer{f.cfg.Transport, l}, CheckRedirect: l.redirected}
+	resp, err := client.Do(l.task.next.WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	l.status = resp.StatusCode
+	l.finalURL = resp.Request.URL.String()
+	if l.moved == nil && (l.status == http.StatusTooManyRequests || l.status == http.StatusServiceUnavailable) {
+		l.hint, _ = retryafter.Parse(resp.Header, time.Now())
+	}
+	body := &watched{body: resp.Body, stall: f.cfg.Stall, cancel: cancel}
+	defer body.stop()
+	if l.moved != nil || l.status/100 != 2 {
+		l.bytes, _ = io.CopyN(io.Discard, body, drainAtMost)
+		return nil
+	}
+	hash := sha256.New()
+	buf := f.buffers.Get().(*[]byte)
+	defer f.buffers.Put(buf)
+	l.bytes, err = io.CopyBuffer(hash, body, *buf)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errBodyShort
+	}
+	if err != nil {
+		return err
+	}
+	l.sum = hex.EncodeToString(hash.Sum(nil))
+	// A body of HTTP/1 with neither length nor chunks ends where the connection does, whatever the reason.
+	l.complete = resp.ContentLength >= 0 || len(resp.TransferEncoding) > 0 || resp.ProtoMajor > 1
+	return nil
+}
+
+// redirected is http.Client's CheckRedirect: a redirect within the host is followed, one that leads to another is left
+// to the run, which asks that host's limits first. The request given here is the one to make next, with
+// what may not go to a strange host already taken out.
+func (l *leg) redirected(req *http.Request, via []*http.Request) error {
+	if l.task.hops+len(via) >= maxRedirects {
+		return errTooMany
+	}
+	if hostOf(req.URL) != hostOf(via[0].URL) {
+		l.moved = req
+		l.task.hops += len(via)
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// A tracer notices what net/http does on its own: when a kept connection proves dead it sends the request
+// once more, and nobody hears of it.
+type tracer struct {
+	base http.RoundTripper
+	l    *leg
+}
+
+func (t tracer) RoundTrip(req *http.Request) (*http.Response, error) {
+	var wrote atomic.Bool // on the connection at hand
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) {
+			if wrote.Swap(false) {
+				t.l.replays.Add(1)
+			}
+		},
+		WroteHeaders: func() {
+			wrote.Store(true)
+			t.l.sent.Store(true)
+		},
+	})
+	return t.base.RoundTrip(req.WithContext(ctx))
+}
+
+// A watched body cancels its request when it brings no byte for the time of stall.
+type watched struct {
+	body   io.Reader
+	stall  time.Duration
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	if w.timer == nil {
+		w.timer = time.AfterFunc(w.stall, func() { w.cancel(errStalled) })
+	} else {
+		w.timer.Reset(w.stall)
+	}
+	return w.body.Read(p)
+}
+
+func (w *watched) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+// failure says why the leg failed, or nil if it brought a whole 2xx answer or a redirect to follow.
+func (l *leg) failure(maxHint time.Duration) *Error {
+	switch {
+	case l.err != nil:
+		return failureOf(l.err)
+	case l.hint > maxHint:
+		return hintFailure(l.hint, maxHint)
+	case l.moved == nil && l.status/100 != 2:
+		return statusFailure(l.status)
+	}
+	return nil
+}
+
+// again reports whether the failed request may be sent again: if that can help, and if the server has not acted on it or may act on it
+// twice.
+func (l *leg) again(why *Error) bool {
+	if !why.Retryable || why.Kind == KindHint {
+		return false
+	}
+	unseen := !l.sent.Load() || l.status == http.StatusMisdirectedRequest || l.status == http.StatusTooEarly
+	return unseen || repeatable(l.task.item.Method, l.task.next.Header)
+}
+
+// verdict says what the leg means for its host as a whole.
+func (l *leg) verdict() mettle.Verdict {
+	switch {
+	case l.err != nil:
+		if kind, _ := sort(l.err); kind == KindRedirect {
+			return mettle.Success
+		}
+		return mettle.Failure
+	case l.hint > 0:
+		return mettle.Ignore // the host says itself when to come back
+	case hostFailed(l.status):
+		return mettle.Failure
+	}
+	return mettle.Success
+}

@@ -1,0 +1,105 @@
+package fetch
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Config says how to fetch. The zero Config is safe for production.
+type Config struct {
+	// Concurrency is how many requests run at a time, over all hosts. 0 means 64.
+	Concurrency int
+	// PerHost is how many requests run at a time to one host (a name and port). 0 means 8.
+	PerHost int
+	// Attempts is how many times a URL is requested at most. 0 means 5; 1 means no retry.
+	Attempts int
+	// Timeout bounds one attempt, its body included. 0 means 30 s.
+	Timeout time.Duration
+	// Stall bounds how long a body may bring no byte. 0 means 15 s.
+	Stall time.Duration
+	// Backoff and MaxBackoff bound how long a URL waits between its attempts: up to Backoff after the first, up to twice as
+	// long each time, at most MaxBackoff, with full jitter. 0 means 500 ms and 30 s.
+	Backoff, MaxBackoff time.Duration
+	// MaxHint is the longest wait that a server may ask for by Retry-After. A longer one fails the URL. 0 means 5 min.
+	MaxHint time.Duration
+	// Park and MaxPark bound for how long a host is left alone when its requests fail one after the other: Park at
+	// first, then twice as long each time up to MaxPark. 0 means 1 s and 30 s.
+	Park, MaxPark time.Duration
+	// Patience is for how long the URLs of a host that stays down wait for it. After that they are tried as if each
+	// were alone, until a request to the host succeeds. 0 means 2 min.
+	Patience time.Duration
+	// Window is how many URLs may be in memory, waiting or running: a host that is slow holds up others only when
+	// this many of its URLs wait. 0 means 100,000, which takes about 50 MB.
+	Window int
+	// Header is sent with every request. A header of an Item goes before it. Nil means none.
+	Header http.Header
+	// Transport makes the requests. Nil means one made for many hosts, of HTTP/1.1 and HTTP/2, that honors the proxy
+	// environment variables. It must not decompress bodies.
+	Transport http.RoundTripper
+	// Stop, when closed, ends the run gracefully: nothing is started any more, what runs may end within Grace. Nil means
+	// never.
+	Stop <-chan struct{}
+	// Grace is how long running requests may go on after Stop. 0 means 10 s.
+	Grace time.Duration
+	// Meter counts what happens while it happens. Nil means that nobody looks.
+	Meter *Meter
+}
+
+// Validate returns nil if Run accepts c, or an error that names the field, its value and what it wants.
+func (c Config) Validate() error {
+	for _, f := range []struct {
+		name string
+		n    int
+	}{{"Concurrency", c.Concurrency}, {"PerHost", c.PerHost}, {"Attempts", c.Attempts}, {"Window", c.Window}} {
+		if f.n < 0 {
+			return fmt.Errorf("fetch: Config.%s is %d, want 0 or more", f.name, f.n)
+		}
+	}
+	for _, f := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"Timeout", c.Timeout}, {"Stall", c.Stall}, {"MaxHint", c.MaxHint}, {"Park", c.Park}, {"MaxPark", c.MaxPark},
+		{"Patience", c.Patience}, {"Grace", c.Grace}, {"Backoff", c.Backoff}, {"MaxBackoff", c.MaxBackoff},
+	} {
+		if f.d < 0 {
+			return fmt.Errorf("fetch: Config.%s is %v, want 0 or more", f.name, f.d)
+		}
+	}
+	d := c.withDefaults()
+	if d.MaxPark < d.Park {
+		return fmt.Errorf("fetch: Config.MaxPark is %v, want at least Park, which is %v", d.MaxPark, d.Park)
+	}
+	if d.MaxBackoff < d.Backoff {
+		return fmt.Errorf("fetch: Config.MaxBackoff is %v, want at least Backoff, which is %v", d.MaxBackoff, d.Backoff)
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	or(&c.Concurrency, 64)
+	or(&c.PerHost, 8)
+	or(&c.Attempts, 5)
+	or(&c.Window, 100_000)
+	or(&c.Timeout, 30*time.Second)
+	or(&c.Stall, 15*time.Second)
+	or(&c.MaxHint, 5*time.Minute)
+	or(&c.Park, time.Second)
+	or(&c.MaxPark, max(30*time.Second, c.Park))
+	or(&c.Backoff, 500*time.Millisecond)
+	or(&c.MaxBackoff, max(30*time.Second, c.Backoff))
+	or(&c.Patience, 2*time.Minute)
+	or(&c.Grace, 10*time.Second)
+	if c.Meter == nil {
+		c.Meter = new(Meter)
+	}
+	return c
+}
+
+func or[T comparable](field *T, def T) {
+	var zero T
+	if *field == zero {
+		*field = def
+	}
+}

@@ -1,0 +1,39 @@
+package fetch
+
+import (
+	"container/heap"
+
+	"github.com/mettle-go/mettle/internal/clock"
+)
+
+// An alarm is something to do at an instant: a task to queue again, or a host to look at again.
+type alarm struct {
+	at   clock.Instant
+	task *task
+	host *host
+}
+
+// alarms is a heap, the earliest on top.
+type alarms []alarm
+
+func (a alarms) Len() int           { return len(a) }
+func (a alarms) Less(i, j int) bool { return a[i].at < a[j].at }
+func (a alarms) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
+func (a *alarms) Push(x any)        { *a = append(*a, x.(alarm)) }
+func (a *alarms) Pop() any {
+	last := len(*a) - 1
+	x := (*a)[last]
+	(*a)[last] = alarm{}
+	*a = (*a)[:last]
+	return x
+}
+
+func (a *alarms) set(x alarm) { heap.Push(a, x) }
+
+// next returns the earliest alarm if its time has come.
+func (a *alarms) next(now clock.Instant) (alarm, bool) {
+	if len(*a) == 0 || (*a)[0].at > now {
+		return alarm{}, false
+	}
+	return heap.Pop(a).(alarm), true
+}

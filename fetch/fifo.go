@@ -1,0 +1,31 @@
+package fetch
+
+// A fifo is a queue on a ring that grows as needed and gives its memory back when it runs empty.
+type fifo[T any] struct {
+	ring  []T // its length is a power of two
+	first int
+	len   int
+}
+
+func (q *fifo[T]) push(v T) {
+	if q.len == len(q.ring) {
+		grown := make([]T, max(4, 2*len(q.ring)))
+		n := copy(grown, q.ring[q.first:])
+		copy(grown[n:], q.ring[:q.first])
+		q.ring, q.first = grown, 0
+	}
+	q.ring[(q.first+q.len)&(len(q.ring)-1)] = v
+	q.len++
+}
+
+// pop takes the oldest. The queue must not be empty.
+func (q *fifo[T]) pop() T {
+	var zero T
+	v := q.ring[q.first]
+	q.ring[q.first] = zero
+	q.first = (q.first + 1) & (len(q.ring) - 1)
+	if q.len--; q.len == 0 && len(q.ring) > 64 {
+		*q = fifo[T]{}
+	}
+	return v
+}

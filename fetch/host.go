@@ -1,0 +1,102 @@
+package fetch
+
+import (
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/clock"
+	"github.com/mettle-go/mettle/internal/core/breaker"
+)
+
+// A host is all that is known of one name and port: what waits for it, what runs, and when it may be asked again. The run's
+// loop owns it, so that there is one place and no lock.
+type host struct {
+	name    string
+	queue   fifo[*task]
+	running int
+	tasks   int  // in memory, waiting anywhere or running
+	listed  bool // in run.ready
+	alarmed bool // in run.alarms
+
+	holdUntil clock.Instant // a server asked to be left alone until then; clock.Unread: never did
+	breaker   breaker.State
+	down      bool // the breaker opened and has not closed since
+	downSince clock.Instant
+}
+
+func hostOf(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// never is an instant for hosts that wait for a running request, not for the time.
+const never = clock.Unread
+
+// A ticket is the right to send one request to a host.
+type ticket struct {
+	generation uint64 // of the host's breaker
+	counted    bool   // the breaker waits for the verdict
+}
+
+// admit decides whether a request may go to h now. If not, it says when to ask again, or never if only the end of a
+// running request can change the answer.
+func (f *run) admit(h *host, now clock.Instant) (t ticket, ok bool, again clock.Instant) {
+	if h.running >= f.cfg.PerHost {
+		return t, false, never
+	}
+	if now < h.holdUntil {
+		return t, false, h.holdUntil
+	}
+	if h.down && now.Sub(h.downSince) >= f.cfg.Patience {
+		// The URLs have waited for their host as long as they may: each now takes its own chances.
+		return t, true, never
+	}
+	state, a := f.breaker.Admit(h.breaker, int64(now))
+	h.breaker = state
+	if !a.Admitted {
+		return t, false, clock.Instant(state.Until)
+	}
+	return ticket{generation: a.Token, counted: true}, true, never
+}
+
+// hear tells h's breaker how a request ended.
+func (f *run) hear(h *host, t ticket, v mettle.Verdict, now clock.Instant) {
+	if !t.counted {
+		if v == mettle.Success && h.down {
+			h.breaker, h.down = f.breaker.Start(int64(now)), false
+		}
+		return
+	}
+	state, change := f.breaker.Settle(h.breaker, t.generation, v, int64(now), rand.Uint64())
+	h.breaker = state
+	switch {
+	case !change.Changed():
+	case change.To == breaker.Closed:
+		h.down = false
+	case !h.down:
+		h.down, h.downSince = true, now
+	}
+}
+
+// hold leaves h alone for d from the instant at, and up to a tenth longer, so that not all clients of the host come back at
+// once.
+func (f *run) hold(h *host, at clock.Instant, d time.Duration) {
+	d += time.Duration(rand.Uint64() % uint64(min(d/10, time.Second)+1))
+	h.holdUntil = max(h.holdUntil, at.Add(d))
+}
+
+// forgettable reports whether h can be dropped: a new host would behave as h does.
+func (f *run) forgettable(h *host, now clock.Instant) bool {
+	return h.tasks == 0 && !h.listed && !h.alarmed && now >= h.holdUntil &&
+		h.breaker.Phase == breaker.Closed && h.breaker.Word == 0
+}

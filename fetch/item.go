@@ -1,0 +1,121 @@
+package fetch
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+)
+
+// An Item is one URL to fetch.
+type Item struct {
+	ID     string            `json:"id,omitempty"`     // names the item in its Record; empty means its URL, after its method unless that is GET
+	URL    string            `json:"url"`              // http or https
+	Method string            `json:"method,omitempty"` // empty means GET
+	Header map[string]string `json:"header,omitempty"`
+	Body   string            `json:"body,omitempty"`
+}
+
+// Parse reads an item from a line: a URL, or a JSON object with the fields of Item. A field that Item does not have is an
+// error.
+func Parse(line []byte) (Item, error) {
+	line = bytes.TrimSpace(line)
+	if !bytes.HasPrefix(line, []byte("{")) {
+		it := Item{URL: string(line)}
+		return it, it.check()
+	}
+	var it Item
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&it); err != nil {
+		return it, fmt.Errorf("not an item: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return it, errors.New("not an item: something follows the JSON object")
+	}
+	return it, it.check()
+}
+
+// check returns what is wrong with it, if anything.
+func (it Item) check() error {
+	if it.URL == "" {
+		return errors.New("url is empty, want http:// or https://")
+	}
+	u, err := url.Parse(it.URL)
+	if err != nil {
+		// The error of package url repeats the URL, which the record has already.
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		return fmt.Errorf("url is not valid: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("url has the scheme %q, want http or https", u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return errors.New("url has no host")
+	}
+	if it.Method != "" && !token(it.Method) {
+		return fmt.Errorf("method is %q, want an HTTP method", it.Method)
+	}
+	for k, v := range it.Header {
+		if !token(k) {
+			return fmt.Errorf("header has the name %q, want an HTTP field name", k)
+		}
+		if strings.ContainsAny(v, "\r\n\x00") {
+			return fmt.Errorf("header %s is %q, want one line", k, v)
+		}
+	}
+	return nil
+}
+
+// token reports whether s is a token of RFC 9110, section 5.6.2.
+func token(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// id returns the item's name for its record.
+func (it Item) id() string {
+	switch {
+	case it.ID != "":
+		return it.ID
+	case it.Method != "" && it.Method != http.MethodGet:
+		return it.Method + " " + it.URL
+	default:
+		return it.URL
+	}
+}
+
+// request makes the item's request. The Item has been checked, so that an error here is rare.
+func (it Item) request(common http.Header) (*http.Request, error) {
+	var body io.Reader
+	if it.Body != "" {
+		body = strings.NewReader(it.Body)
+	}
+	req, err := http.NewRequest(it.Method, it.URL, body)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range common {
+		req.Header[textproto.CanonicalMIMEHeaderKey(k)] = v
+	}
+	for k, v := range it.Header {
+		req.Header.Set(k, v)
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+		req.Header.Del("Host")
+	}
+	return req, nil
+}

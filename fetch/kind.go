@@ -1,0 +1,125 @@
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/mettle-go/mettle/timeout"
+)
+
+var (
+	errStalled   = errors.New("the body brought no more bytes")
+	errTooMany   = errors.New("stopped after 10 redirects")
+	errBodyShort = errors.New("the body ended early")
+)
+
+// failureOf sorts the error of an attempt. It returns nil for nil.
+func failureOf(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	kind, retryable := sort(err)
+	return &Error{Kind: kind, Message: message(err), Retryable: retryable}
+}
+
+func sort(err error) (Kind, bool) {
+	if stop, ok := errors.AsType[*timeout.Error](err); ok && stop != nil {
+		return KindTimeout, true
+	}
+	switch {
+	case errors.Is(err, errStalled):
+		return KindStalled, true
+	case errors.Is(err, errTooMany):
+		return KindRedirect, false
+	case errors.Is(err, errBodyShort):
+		return KindTruncated, true
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return KindDNS, !dns.IsNotFound
+	}
+	switch {
+	case secure(err):
+		return KindTLS, false
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
+		return KindTimeout, true
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return KindRefused, true
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed):
+		return KindReset, true
+	case strings.Contains(err.Error(), "server closed idle connection"):
+		return KindReset, true // net/http keeps this error to itself
+	case strings.Contains(err.Error(), "Location header"), strings.Contains(err.Error(), "unsupported protocol scheme"),
+		strings.Contains(err.Error(), "no Host in request URL"):
+		return KindRedirect, false // as above; items themselves have a good scheme and host
+	}
+	return KindOther, true
+}
+
+// secure reports whether err is about TLS itself, not about the connection below it.
+func secure(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.AlertError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return true
+	}
+	return strings.Contains(err.Error(), "tls: ") || strings.Contains(err.Error(), "gave HTTP response to HTTPS client")
+}
+
+func isTimeout(err error) bool {
+	t, ok := errors.AsType[net.Error](err)
+	return ok && t.Timeout()
+}
+
+// message is err's text without what the record says elsewhere.
+func message(err error) string {
+	if stop, ok := errors.AsType[*timeout.Error](err); ok {
+		return fmt.Sprintf("the attempt took longer than %v", stop.After)
+	}
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		return outer.Err.Error()
+	}
+	return err.Error()
+}
+
+// retryStatus reports whether an answer of that status may be another one next time: RFC 9110 and RFC 6585, and what content
+// networks say of the server behind them.
+func retryStatus(code int) bool {
+	switch code {
+	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		520, 521, 522, 523, 524, 530:
+		return true
+	}
+	return false
+}
+
+// hostFailed reports whether an answer of that status speaks against the host as a whole.
+func hostFailed(code int) bool { return code >= 500 && retryStatus(code) }
+
+// repeatable reports whether a request that may have reached the server may be sent again: by its method (RFC 9110, section 9.2.2),
+// or because it carries a key by which the server knows repeats.
+func repeatable(method string, h http.Header) bool {
+	switch method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return h.Get("Idempotency-Key") != "" || h.Get("X-Idempotency-Key") != ""
+}

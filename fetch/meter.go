@@ -1,0 +1,63 @@
+package fetch
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// A Meter counts what a run does, while it does it. The zero Meter is ready for use; give each run its own.
+type Meter struct {
+	read, ok, failed, attempts, bytes atomic.Int64
+	running, waiting, resting         atomic.Int64
+	ended                             atomic.Bool // the input
+
+	mu    sync.Mutex
+	kinds map[Kind]int64
+}
+
+// Counts is a snapshot of a Meter.
+type Counts struct {
+	Read     int64          // items read from the input so far
+	AllRead  bool           // there are no more
+	OK       int64          // items that ended well
+	Failed   int64          // items that failed for good, unparsable lines included
+	Kinds    map[Kind]int64 // why they failed
+	Attempts int64          // requests made
+	Bytes    int64          // of bodies received
+	Running  int64          // requests running now
+	Waiting  int64          // items waiting now
+	Resting  int64          // hosts left alone now: on hold, or parked
+}
+
+// Done is how many items have their record.
+func (c Counts) Done() int64 { return c.OK + c.Failed }
+
+// Left is how many items were read and have no record: they are still to do.
+func (c Counts) Left() int64 { return c.Read - c.Done() }
+
+// Counts returns a snapshot. It is safe for concurrent use.
+func (m *Meter) Counts() Counts {
+	// Done before read, so that Left is never negative.
+	c := Counts{
+		OK: m.ok.Load(), Failed: m.failed.Load(), Attempts: m.attempts.Load(), Bytes: m.bytes.Load(),
+		Running: m.running.Load(), Waiting: m.waiting.Load(), Resting: m.resting.Load(), AllRead: m.ended.Load(),
+	}
+	c.Read = m.read.Load()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.Kinds = make(map[Kind]int64, len(m.kinds))
+	for k, n := range m.kinds {
+		c.Kinds[k] = n
+	}
+	return c
+}
+
+func (m *Meter) fail(k Kind) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.kinds == nil {
+		m.kinds = make(map[Kind]int64)
+	}
+	m.kinds[k]++
+	m.failed.Add(1)
+}

@@ -1,0 +1,98 @@
+package fetch
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/mettle-go/mettle/internal/clock"
+)
+
+// A task is an item on its way to its record.
+type task struct {
+	item Item
+	host *host
+	next *http.Request // what to send; nil: made from item when its turn comes
+	hops int           // redirects followed in this attempt
+
+	attempts []Attempt
+	open     bool // the last of attempts goes on at another host
+	begun    clock.Instant
+	ended    clock.Instant // of the last attempt
+	wait     time.Duration // decided after the last attempt
+}
+
+// record adds l to the task's attempts.
+func (t *task) record(l *leg, failure *Error) {
+	if t.open {
+		a := &t.attempts[len(t.attempts)-1]
+		a.DurationMS += ms(l.ended.Sub(l.began))
+		a.Status = l.status
+	} else {
+		if len(t.attempts) == 0 {
+			t.begun, t.ended = l.began, l.began
+		}
+		wait := ms(l.began.Sub(t.ended))
+		for range l.replays.Load() {
+			lost := "reset: the kept connection was dead, and net/http sent the request again"
+			t.attempts = append(t.attempts, Attempt{N: len(t.attempts) + 1, Started: l.started, Error: lost, WaitMS: wait})
+			wait = 0
+		}
+		t.attempts = append(t.attempts, Attempt{
+			N: len(t.attempts) + 1, Started: l.started, DurationMS: ms(l.ended.Sub(l.began)),
+			Status: l.status, WaitMS: wait, Replayed: l.replays.Load() > 0,
+		})
+	}
+	if failure != nil {
+		t.attempts[len(t.attempts)-1].Error = failure.Error()
+	}
+	t.open = l.moved != nil
+	t.ended = l.ended
+}
+
+// final makes the task's record after its last leg.
+func (t *task) final(l *leg, failure *Error) *Record {
+	r := &Record{
+		ID: t.item.id(), URL: t.item.URL, OK: failure == nil, Outcome: OK, Status: l.status, Attempts: t.attempts, Error: failure,
+		Bytes: l.bytes, SHA256: l.sum, Complete: l.complete && failure == nil,
+		ElapsedMS: ms(t.ended.Sub(t.begun)), Started: t.attempts[0].Started,
+	}
+	if failure != nil {
+		r.Outcome = Failed
+	}
+	if l.finalURL != t.item.URL {
+		r.FinalURL = l.finalURL
+	}
+	return r
+}
+
+// invalid makes the record of an item that cannot be requested.
+func invalid(it Item, text string, err error) *Record {
+	r := &Record{
+		ID: it.id(), URL: it.URL, Outcome: Failed, Attempts: []Attempt{}, Started: time.Now(),
+		Error: &Error{Kind: KindInvalid, Message: err.Error()},
+	}
+	if r.URL == "" {
+		r.URL = text
+	}
+	if r.ID == "" {
+		r.ID = text
+	}
+	return r
+}
+
+func statusFailure(code int) *Error {
+	text := http.StatusText(code)
+	if text == "" {
+		text = "unknown status"
+	}
+	return &Error{Kind: KindStatus, Message: strconv.Itoa(code) + " " + text, Retryable: retryStatus(code)}
+}
+
+func hintFailure(hint, allowed time.Duration) *Error {
+	return &Error{Kind: KindHint, Retryable: true,
+		Message: fmt.Sprintf("the server asks to wait %v, longer than the %v allowed", hint, allowed)}
+}
+
+func ms(d time.Duration) int64 { return d.Round(time.Millisecond).Milliseconds() }
