@@ -86,7 +86,8 @@
 //
 // # Cost
 //
-// One lock, taken three times a request. A body is computed while it is sent and costs no memory,
-// whatever its size. Each distinct URL and host costs a map entry, about 200 bytes and its name, until the
-// server is dropped: ten million different URLs are some 3 GB.
+// One lock, taken three times a request, and some 4 µs more than a handler that only writes. A body is
+// computed while it is sent and costs no memory, whatever its size. Each distinct URL and host costs a
+// map entry, some 60 bytes and its name, until the server is dropped: ten million URLs of 60
+// characters are 1.2 GB.
 package chaos

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -270,6 +271,17 @@ func TestGoodAnswers(t *testing.T) {
 	}
 }
 
+// A circle of n has n places, each a URL of its own.
+func TestLoopGoesRound(t *testing.T) {
+	inBubble(t, chaos.Config{}, func(t *testing.T, s *chaos.Server, c *http.Client) {
+		get(c, "http://a.test/loop/x?n=3")
+		want := map[string]int64{"a.test/loop/x?n=3": 1, "a.test/loop/x?at=1&n=3": 3, "a.test/loop/x?at=2&n=3": 3, "a.test/loop/x?at=0&n=3": 3}
+		if got := s.Stats().URLs; !maps.Equal(got, want) {
+			t.Errorf("visited %v, want %v", got, want)
+		}
+	})
+}
+
 func TestDripTakesItsTime(t *testing.T) {
 	inBubble(t, chaos.Config{}, func(t *testing.T, s *chaos.Server, c *http.Client) {
 		start := time.Now()
@@ -351,37 +363,47 @@ func TestBodiesFollowSeedAndURL(t *testing.T) {
 	}
 }
 
+func rangedFor(c *http.Client, url, rng, ifRange string) reply {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		return reply{err: err, noHead: true}
+	}
+	req.Header.Set("Range", rng)
+	if ifRange != "" {
+		req.Header.Set("If-Range", ifRange)
+	}
+	res, err := c.Do(req)
+	if err != nil {
+		return reply{err: err, noHead: true}
+	}
+	return readAll(res, 1<<20)
+}
+
 func TestRanges(t *testing.T) {
 	inBubble(t, chaos.Config{}, func(t *testing.T, s *chaos.Server, c *http.Client) {
 		full := get(c, "http://a.test/ok?size=1000")
-		ranged := func(url, rng, ifRange string) reply {
-			req, _ := http.NewRequest("GET", url, nil)
-			req.Header.Set("Range", rng)
-			if ifRange != "" {
-				req.Header.Set("If-Range", ifRange)
-			}
-			res, err := c.Do(req)
-			if err != nil {
-				return reply{err: err}
-			}
-			return readAll(res, 1<<20)
-		}
-		if r := ranged("http://a.test/ok?size=1000", "bytes=333-", full.header.Get("ETag")); r.status != 206 || r.body != full.body[333:] {
+		if r := rangedFor(c, "http://a.test/ok?size=1000", "bytes=333-", full.header.Get("ETag")); r.status != 206 || r.body != full.body[333:] {
 			t.Errorf("range: %d, %d bytes", r.status, len(r.body))
 		}
-		if r := ranged("http://a.test/ok?size=1000", "bytes=333-", `"other"`); r.status != 200 || r.body != full.body {
+		if r := rangedFor(c, "http://a.test/ok?size=1000", "bytes=333-", `"other"`); r.status != 200 || r.body != full.body {
 			t.Errorf("range with a stale tag: %d, %d bytes; want all", r.status, len(r.body))
 		}
-		if r := ranged("http://a.test/ok?size=1000", "bytes=0-1,5-6", ""); r.status != 200 || r.body != full.body {
+		if r := rangedFor(c, "http://a.test/ok?size=1000", "bytes=0-1,5-6", ""); r.status != 200 || r.body != full.body {
 			t.Errorf("two ranges: %d, %d bytes; want all", r.status, len(r.body))
 		}
-		if r := ranged("http://a.test/short?size=1000", "bytes=1000-", ""); r.status != 416 {
+		if r := rangedFor(c, "http://a.test/short?size=1000", "bytes=1000-", ""); r.status != 416 {
 			t.Errorf("range beyond the end: %d, want 416", r.status)
+		}
+		// A cut that lies beyond the range still strikes before its end.
+		if r := rangedFor(c, "http://a.test/stall?size=1000&after=900", "bytes=500-", ""); len(r.body) != 499 || !errors.Is(r.err, context.DeadlineExceeded) {
+			t.Errorf("stalled range: %d bytes, %v; want all but one", len(r.body), r.err)
 		}
 		// Resuming gets on through any number of cuts.
 		var body []byte
 		for len(body) < 999 {
-			r := ranged("http://a.test/reset-body?size=1000&body=b", "bytes="+strconv.Itoa(len(body))+"-", "")
+			r := rangedFor(c, "http://a.test/reset-body?size=1000&body=b", "bytes="+strconv.Itoa(len(body))+"-", "")
 			if r.status != 206 || !errors.Is(r.err, syscall.ECONNRESET) {
 				t.Fatalf("resumed at %d: %d, %v", len(body), r.status, r.err)
 			}

@@ -9,17 +9,17 @@ import (
 
 // Stats is what a server has seen and done so far. It is a copy: the maps are the caller's.
 type Stats struct {
-	Requests   int64            // requests whose headers arrived, also those that never got an answer
-	Violations int64            // those that disregarded a hold
-	Faults     map[string]int64 // answers by the name of the fault; see the package comment for the other names
-	Status     map[int]int64    // answers by status, counted as the headers are written
-	Hosts      map[string]HostStats
-	URLs       map[string]int64 // requests by host and request URI, as in "a.test/ok?size=3"
-	Conns      int64            // connections accepted by the server's own listeners
-	Open       int              // those that are still open
+	Requests   int64                // requests whose headers arrived, also those that never got an answer
+	Violations int64                // those that disregarded a hold
+	Faults     map[string]int64     // answers by the name of the fault; see the package comment for the other names
+	Status     map[int]int64        // answers by status, counted as the headers are written
+	Hosts      map[string]HostStats // by Host header, in lower case
+	URLs       map[string]int64     // requests by host and request URI, as in "a.test/ok?size=3"
+	Conns      int64                // connections accepted by the server's own listeners
+	Open       int                  // those that are still open
 }
 
-// HostStats is the part of one Host header, in lower case.
+// HostStats is the part of one host.
 type HostStats struct {
 	Requests   int64
 	Violations int64 // arrived more than the grace after the host's hold was announced, and before it ended
