@@ -51,7 +51,8 @@ type Server struct {
 	totals Stats // the fields that are not kept by host or URL
 }
 
-// New returns a server that does not listen yet. It panics if cfg is not valid.
+// New returns a server that does not listen yet. It panics if cfg is not valid. A server that is used in
+// a synctest bubble is to be made in it.
 func New(cfg Config) *Server {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
