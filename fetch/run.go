@@ -331,6 +331,7 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	failure := l.failure(f.cfg.MaxHint)
 	t.record(l, failure)
 	f.meter.bytes.Add(l.bytes)
+	f.meter.attempts.Add(int64(l.replays.Load()))
 	if l.moved != nil && failure == nil {
 		f.leave(t, l.ended)
 		t.next = l.moved
@@ -338,7 +339,7 @@ func (f *run) end(ctx context.Context, l *leg) error {
 		f.enqueue(f.assign(t, t.next.URL))
 		return nil
 	}
-	f.meter.attempts.Add(int64(1 + l.replays.Load()))
+	f.meter.attempts.Add(1)
 	if l.hint > 0 && l.hint <= f.cfg.MaxHint {
 		f.hold(h, l.ended, l.hint)
 	}

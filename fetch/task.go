@@ -23,31 +23,26 @@ type task struct {
 	wait     time.Duration // decided after the last attempt
 }
 
-// record adds l to the task's attempts.
+// record adds l to the task's attempts: a new one, or the rest of one that went on at another host.
 func (t *task) record(l *leg, failure *Error) {
-	if t.open {
-		a := &t.attempts[len(t.attempts)-1]
-		a.DurationMS += ms(l.ended.Sub(l.began))
-		a.Status = l.status
-	} else {
-		if len(t.attempts) == 0 {
-			t.begun, t.ended = l.began, l.began
-		}
-		wait := ms(l.began.Sub(t.ended))
-		for range l.replays.Load() {
-			lost := "reset: the kept connection was dead, and net/http sent the request again"
-			t.attempts = append(t.attempts, Attempt{N: len(t.attempts) + 1, Started: l.started, Error: lost, WaitMS: wait})
-			wait = 0
-		}
-		t.attempts = append(t.attempts, Attempt{
-			N: len(t.attempts) + 1, Started: l.started, DurationMS: ms(l.ended.Sub(l.began)),
-			Status: l.status, WaitMS: wait, Replayed: l.replays.Load() > 0,
-		})
+	if len(t.attempts) == 0 {
+		t.begun, t.ended = l.began, l.began
 	}
+	if !t.open {
+		t.attempts = append(t.attempts, Attempt{N: len(t.attempts) + 1, Started: l.started, WaitMS: ms(l.began.Sub(t.ended))})
+	}
+	last := &t.attempts[len(t.attempts)-1]
+	for range l.replays.Load() {
+		last.Error = "reset: the kept connection was dead, and net/http sent the request again"
+		t.attempts = append(t.attempts, Attempt{N: last.N + 1, Started: l.started, Replayed: true})
+		last = &t.attempts[len(t.attempts)-1]
+	}
+	last.DurationMS += ms(l.ended.Sub(l.began))
+	last.Status = l.status
 	if failure != nil {
-		t.attempts[len(t.attempts)-1].Error = failure.Error()
+		last.Error = failure.Error()
 	}
-	t.open = l.moved != nil
+	t.open = l.moved != nil && failure == nil
 	t.ended = l.ended
 }
 

@@ -1,0 +1,187 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func slow(n int, each string) []string {
+	urls := make([]string, n)
+	for i := range urls {
+		urls[i] = fmt.Sprintf("http://a.test/slow-headers/%d?for=%s", i, each)
+	}
+	return urls
+}
+
+func TestStopLetsWhatRunsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := inMemory(t, 1)
+		stop := make(chan struct{})
+		time.AfterFunc(1500*time.Millisecond, func() { close(stop) })
+		sink := &collector{t: t}
+		begin := time.Now()
+		counts, err := Run(t.Context(), Config{Transport: net.transport, PerHost: 5, Stop: stop}, URLs(slow(50, "1s")...), sink)
+		if !errors.Is(err, ErrStopped) || time.Since(begin) != 2*time.Second {
+			t.Errorf("%v after %v, want ErrStopped after 2s", err, time.Since(begin))
+		}
+		if got := sink.byID(); len(got) != 10 || counts.OK != 10 || counts.Failed != 0 {
+			t.Errorf("%d records, %+v; want the 10 that had begun", len(got), counts)
+		}
+	})
+}
+
+func TestGraceEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := inMemory(t, 1)
+		stop := make(chan struct{})
+		time.AfterFunc(time.Second, func() { close(stop) })
+		sink := &collector{t: t}
+		begin := time.Now()
+		urls := append(slow(5, "20s"), "http://b.test/ok", "http://b.test/slow-headers?for=3s")
+		counts, err := Run(t.Context(), Config{Transport: net.transport, Stop: stop, Grace: 4 * time.Second}, URLs(urls...), sink)
+		if !errors.Is(err, ErrStopped) || time.Since(begin) != 5*time.Second {
+			t.Errorf("%v after %v, want ErrStopped after 5s", err, time.Since(begin))
+		}
+		if got := sink.byID(); len(got) != 2 || counts.OK != 2 || counts.Left() != 5 {
+			t.Errorf("%d records, %+v; want 2, and 5 left without a record", len(got), counts)
+		}
+	})
+}
+
+// What fails while the run stops may be tried again by the next run, so it must have no final record.
+func TestNothingFailsBecauseOfAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := inMemory(t, 1)
+		stop := make(chan struct{})
+		time.AfterFunc(time.Second, func() { close(stop) })
+		sink := &collector{t: t}
+		urls := []string{"http://a.test/slow-headers?for=2s", "http://b.test/stall?heal=1", "http://c.test/status/404", "http://d.test/status/503?heal=1&after=5"}
+		counts, err := Run(t.Context(), Config{Transport: net.transport, Stop: stop, Stall: 3 * time.Second}, URLs(urls...), sink)
+		got := sink.byID()
+		if !errors.Is(err, ErrStopped) || len(got) != 2 || got[urls[0]] == nil || got[urls[2]] == nil || counts.Left() != 2 {
+			t.Errorf("%v, %+v, records of %v", err, counts, got)
+		}
+	})
+}
+
+func TestTheEndOfTheContextAbandonsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := inMemory(t, 1)
+		gone := errors.New("caller has gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(1500*time.Millisecond, func() { cancel(gone) })
+		sink := &collector{t: t}
+		begin := time.Now()
+		counts, err := Run(ctx, Config{Transport: net.transport, PerHost: 5}, URLs(slow(50, "1s")...), sink)
+		if !errors.Is(err, gone) || time.Since(begin) != 1500*time.Millisecond {
+			t.Errorf("%v after %v, want the caller's cause after 1.5s", err, time.Since(begin))
+		}
+		if got := sink.byID(); len(got) != 5 || counts.OK != 5 || counts.Failed != 0 {
+			t.Errorf("%d records, %+v; want the 5 that had ended", len(got), counts)
+		}
+	})
+}
+
+// A source that never yields again must not keep Run from stopping.
+func TestStopWhileTheSourceWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := inMemory(t, 1)
+		stop := make(chan struct{})
+		time.AfterFunc(time.Minute, func() { close(stop) })
+		src := func(ctx context.Context) iter.Seq2[Item, error] {
+			return func(yield func(Item, error) bool) {
+				if yield(Item{URL: "http://a.test/ok"}, nil) {
+					<-ctx.Done()
+				}
+			}
+		}
+		sink := &collector{t: t}
+		counts, err := Run(t.Context(), Config{Transport: net.transport, Stop: stop}, src, sink)
+		if !errors.Is(err, ErrStopped) || counts.OK != 1 || len(sink.byID()) != 1 {
+			t.Errorf("%v, %+v", err, counts)
+		}
+	})
+}
+
+// outage makes every dial fail until it is over.
+func (n network) outage(d time.Duration, err error) {
+	over := time.Now().Add(d)
+	n.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if time.Now().Before(over) {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+		}
+		return n.Server.DialContext(ctx, network, addr)
+	}
+}
+
+func TestAnOutageBurnsNoAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := inMemory(t, 1)
+		net.outage(100*time.Second, syscall.ECONNREFUSED)
+		var urls []string
+		for i := range 300 {
+			urls = append(urls, fmt.Sprintf("http://a.test/ok/%d", i))
+		}
+		begin := time.Now()
+		for u, r := range net.fetch(t, Config{}, urls...) {
+			if !r.OK {
+				t.Fatalf("%s: %v", u, r.Error)
+			}
+		}
+		if took := time.Since(begin); took < 100*time.Second || took > 140*time.Second {
+			t.Errorf("took %v for an outage of 100s", took)
+		}
+	})
+}
+
+func TestAHostThatStaysDownCostsEachURLItsOwnAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := inMemory(t, 1)
+		net.outage(24*time.Hour, syscall.ECONNREFUSED)
+		var urls []string
+		for i := range 300 {
+			urls = append(urls, fmt.Sprintf("http://a.test/ok/%d", i))
+		}
+		begin := time.Now()
+		for u, r := range net.fetch(t, Config{}, urls...) {
+			if r.OK || r.Error.Kind != KindRefused || !r.Error.Retryable || len(r.Attempts) != 5 || r.Status != 0 {
+				t.Fatalf("%s: %+v", u, r)
+			}
+		}
+		if took := time.Since(begin); took < 2*time.Minute || took > 4*time.Minute {
+			t.Errorf("took %v with a patience of 2m", took)
+		}
+	})
+}
+
+// One dead host among many must cost the others nothing.
+func TestOneDeadHostOfHalfTheListDoesNotSlowTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := inMemory(t, 1)
+		n.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr == "dead.test:80" { // swallows packets: a dial hangs
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return n.Server.DialContext(ctx, network, addr)
+		}
+		var urls []string
+		for i := range 1000 {
+			urls = append(urls, fmt.Sprintf("http://dead.test/ok/%d", i), fmt.Sprintf("http://live%d.test/ok/%d", i%50, i))
+		}
+		sink := &collector{t: t}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		counts, err := Run(ctx, Config{Transport: n.transport, Concurrency: 16}, URLs(urls...), sink)
+		if !errors.Is(err, context.DeadlineExceeded) || counts.OK != 1000 {
+			t.Errorf("within 10s %+v, %v; want the 1000 of the live hosts", counts, err)
+		}
+	})
+}
