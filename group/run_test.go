@@ -83,7 +83,7 @@ func TestRunFailureCancelsTheRest(t *testing.T) {
 			return nil
 		})
 		e := wantCounts(t, err, 1, 1, 2, 1)
-		if !errors.Is(err, errBoom) || cause != errBoom || e.Cause != errBoom {
+		if !errors.Is(err, errBoom) || !errors.Is(cause, errBoom) || e.Cause != errBoom {
 			t.Fatalf("err %v, cause %v, Error.Cause %v, want boom thrice", err, cause, e.Cause)
 		}
 		if errors.Is(err, context.Canceled) {
@@ -191,10 +191,12 @@ func TestRunForeignCancellationIsFailure(t *testing.T) {
 		err = group.RunWith(t.Context(), group.Config{MaxFailures: 1}, func(g *group.Group) error {
 			g.Go(func(ctx context.Context) error { <-ctx.Done(); return context.DeadlineExceeded })
 			g.Go(func(ctx context.Context) error { <-ctx.Done(); return io.EOF })
+			g.Go(func(ctx context.Context) error { <-ctx.Done(); return errBoom }) // equal to the cause, but its own
+			g.Go(func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
 			g.Go(fail)
 			return nil
 		})
-		wantCounts(t, err, 0, 3, 0, 0)
+		wantCounts(t, err, 0, 4, 1, 0)
 	})
 }
 

@@ -77,7 +77,23 @@ func (s *scope) add(how ending, err error) {
 	enough := how == panicked || how == failed && len(s.failures) == s.allowed
 	s.mu.Unlock()
 	if enough {
-		s.cancel(err)
+		s.cancel(distinct(err))
+	}
+}
+
+// cause is a failure as the cause of the scope's context. Its address tells a task that returns this cause from one that fails by itself with an
+// equal error, such as io.EOF.
+type cause struct{ error }
+
+func (c *cause) Unwrap() error { return c.error }
+
+// distinct returns err as an error that is no other's equal.
+func distinct(err error) error {
+	switch err.(type) {
+	case *ItemError, *PanicError:
+		return err
+	default:
+		return &cause{err}
 	}
 }
 
@@ -96,6 +112,9 @@ func (s *scope) close() *Error {
 	}
 	if s.ctx.Err() != nil {
 		e.Cause = context.Cause(s.ctx)
+		if c, ok := e.Cause.(*cause); ok && context.Cause(s.parent) != e.Cause { // an outer scope's stays as it is
+			e.Cause = c.error
+		}
 	}
 	if s.parent.Err() != nil {
 		e.parent = interrupted(s.parent)
