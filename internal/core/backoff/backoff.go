@@ -46,9 +46,10 @@ type Schedule struct {
 // none), and u, uniform over all uint64.
 func (s *Schedule) Wait(n int, prev time.Duration, u uint64) time.Duration {
 	if s.Jitter == Decorrelated {
-		low := min(max(s.Base, 0), max(s.Max, 0))
+		most := max(s.Max, 0)
+		low := min(max(s.Base, 0), most)
 		high := saturated(3 * float64(max(prev, low)))
-		return min(Uniform(low, high, u), s.Max)
+		return min(Uniform(low, high, u), most)
 	}
 	d := s.plain(n)
 	if d <= 0 {
