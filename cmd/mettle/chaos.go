@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/mettle-go/mettle/chaos"
+	"github.com/spf13/cobra"
+)
+
+// A chaosCommand is one invocation of mettle chaos.
+type chaosCommand struct {
+	addr string
+	seed uint64
+}
+
+func newChaos() *cobra.Command {
+	c := &chaosCommand{addr: "127.0.0.1:8080"}
+	cmd := &cobra.Command{
+		Use:   "chaos [flags]",
+		Short: "Serve a hostile HTTP server to test against, until Ctrl-C",
+		Long: `Serve a hostile HTTP server until Ctrl-C: it resets connections, cuts bodies,
+stalls and asks to be left alone, exactly as the URL says. Its page / lists all it
+can do. The URL goes to stdout, and what was served to stderr at the end.`,
+		Example: `  mettle chaos
+  mettle chaos --addr 127.0.0.1:0        take any free port
+  echo 'http://127.0.0.1:8080/short?heal=2' | mettle fetch`,
+		Args: noArgs,
+		RunE: c.run,
+	}
+	cmd.Flags().Var(value[string]{&c.addr, "ADDRESS", hostPort}, "addr", "listen on that `HOST:PORT`")
+	cmd.Flags().Var(value[uint64]{&c.seed, "N", seed}, "seed", "derive every body and every cut from that number")
+	return cmd
+}
+
+func hostPort(s string) (string, error) {
+	if _, port, err := net.SplitHostPort(s); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+			return s, nil
+		}
+	}
+	return "", errors.New("want HOST:PORT, such as 127.0.0.1:8080")
+}
+
+func seed(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0, errors.New("want a number from 0 to 18446744073709551615")
+	}
+	return n, nil
+}
+
+func (c *chaosCommand) run(cmd *cobra.Command, _ []string) error {
+	ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	srv := chaos.New(chaos.Config{Seed: c.seed})
+	if err := srv.Start(c.addr); err != nil {
+		return failed(exitUsage, "cannot listen on %s: %v", c.addr, plainError(err))
+	}
+	stderr := cmd.ErrOrStderr()
+	if !loopback(srv.Addr()) {
+		fmt.Fprintf(stderr, "mettle: warning: %s can be reached from other machines\nhint: without --addr, only this machine can\n", srv.Addr())
+	}
+	if _, err := fmt.Fprintln(cmd.OutOrStdout(), srv.URL("/")); err != nil {
+		srv.Close()
+		return failed(exitOutput, "cannot write the URL to stdout: %v", plainError(err))
+	}
+	<-ctx.Done()
+	srv.Close()
+	tell(stderr, srv.Stats())
+	return nil
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
+}
+
+// tell says what was served.
+func tell(w io.Writer, s chaos.Stats) {
+	fmt.Fprintf(w, "mettle: served %s on %s, %s of a hold\n",
+		plural(s.Requests, "request"), plural(s.Conns, "connection"), plural(s.Violations, "violation"))
+	if len(s.Faults) > 0 {
+		fmt.Fprintf(w, "mettle: by fault: %s\n", tally(s.Faults))
+	}
+	if len(s.Status) > 0 {
+		fmt.Fprintf(w, "mettle: by status: %s\n", tally(s.Status))
+	}
+}

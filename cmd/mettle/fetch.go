@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/mettle-go/mettle/fetch"
+	"github.com/spf13/cobra"
+)
+
+// A fetchCommand is one invocation of mettle fetch.
+type fetchCommand struct {
+	config   fetch.Config
+	output   string
+	progress string
+}
+
+func newFetch() *cobra.Command {
+	f := &fetchCommand{config: fetch.Config{Header: make(http.Header)}}
+	cmd := &cobra.Command{
+		Use:   "fetch [flags] [FILE...]",
+		Short: "Fetch every URL of a list, one JSON line of result each",
+		Long: `Fetch every URL of the given files, or of stdin if there is no FILE or it is -.
+
+A line is a URL, or a JSON object with url and optionally id, method, header and
+body. Blank lines and lines that begin with # are skipped. A line that cannot be
+understood gets a failed result, and the run goes on.
+
+Each URL gets one line of JSON on stdout or in --output, as soon as it is known:
+whether it is ok, its status, size and SHA-256, every attempt, and why it failed.
+
+What may pass is tried again: dropped connections, cut bodies, silence, and
+answers such as 429 and 503. A server that names a time to wait is left alone
+until then, one that is down gets a rest, and the others go on meanwhile.
+
+Ctrl-C once lets running requests finish, twice exits now. What was not finished
+has no line.
+
+Exit code: 0 all ok, 1 some failed, 2 usage, 4 all failed, 6 results cannot be
+written, 130 or 143 interrupted.`,
+		Example: `  mettle fetch urls.txt > results.jsonl
+  mettle fetch -c 200 --per-host 4 -o results.jsonl a.txt b.txt
+  cut -f3 table.tsv | mettle fetch --header 'Authorization: Bearer abc' -o results.jsonl
+  echo '{"id":"42","url":"http://localhost/","method":"PUT","body":"x"}' | mettle fetch
+  mettle fetch urls.txt | jq -r 'select(.ok | not) | [.url, .error.message] | @tsv'`,
+		RunE: f.run,
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.VarP(count(&f.config.Concurrency, 64), "concurrency", "c", "run at most `N` requests at a time")
+	flags.Var(count(&f.config.PerHost, 8), "per-host", "run at most `N` requests at a time to one host")
+	flags.Var(count(&f.config.Attempts, 5), "attempts", "request a URL at most `N` times")
+	flags.Var(span(&f.config.Timeout, 30*time.Second, false), "timeout", "end an attempt after that time")
+	flags.Var(span(&f.config.Stall, 15*time.Second, false), "stall", "end an attempt whose body brings nothing for that time")
+	flags.Var(headers(f.config.Header), "header", "send that header with every request (repeatable)")
+	flags.VarP(file(&f.output), "output", "o", "write results to a new `FILE`, not to stdout")
+	flags.Var(choice(&f.progress, progressAuto, progressBar, progressPlain, progressJSON, progressNone), "progress",
+		"show progress on stderr: bar (on a terminal), plain, json or none")
+	flags.Var(span(&f.config.Grace, 10*time.Second, true), "grace", "let running requests go on for that time after Ctrl-C")
+	return cmd
+}
+
+func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
+	in, err := openInputs(cmd.InOrStdin(), names)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	out, err := openOutput(f.output, cmd.OutOrStdout())
+	if err != nil {
+		return err
+	}
+	stderr := cmd.ErrOrStderr()
+	if in.terminal && len(names) == 0 {
+		io.WriteString(stderr, "mettle: reading URLs from the terminal, one a line, end with Ctrl-D\n")
+	}
+	c := f.config
+	if c.Header.Get("User-Agent") == "" {
+		c.Header.Set("User-Agent", "mettle")
+	}
+	c.Grace = max(c.Grace, 1) // Config takes 0 for its default
+	c.Meter = new(fetch.Meter)
+	shown := newMonitor(newView(f.progress, stderr, in.terminal), c.Meter.Counts)
+	ctx, signals := onInterrupt(cmd.Context(), func() { shown.stopping(f.config.Grace) })
+	c.Stop = signals.stop
+	counts, err := fetch.Run(ctx, c, in.source, out)
+	signals.close()
+	if cerr := out.close(); err == nil {
+		err = cerr
+	}
+	shown.close(counts)
+	return outcome(counts, err, int(signals.code.Load()))
+}
+
+// outcome turns the end of a run into that of the command.
+func outcome(c fetch.Counts, err error, interrupted int) error {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	switch {
+	case err != nil && interrupted != 0:
+		return &failure{code: interrupted}
+	case errors.Is(err, fetch.ErrRead):
+		return cannotRead("the input", err)
+	case err != nil:
+		return fmt.Errorf("fetch: %w", err)
+	}
+	if code := exitCode(c); code != exitOK {
+		return &failure{code: code}
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+var errInterrupted = errors.New("interrupted")
+
+// An interrupt is how a person ends a run: the first signal asks it to stop, the second cancels it.
+type interrupt struct {
+	stop  chan struct{} // closed by the first signal
+	code  atomic.Int32  // for the last signal; 0: there was none
+	close func()        // gives signals back their usual effect
+}
+
+// stuckAfter is how long a canceled run may take to write its last results, which a pipe that nobody reads takes forever
+// to accept.
+const stuckAfter = time.Second
+
+// onInterrupt waits for signals, and calls stopping after the first. The context it returns ends with the second.
+func onInterrupt(ctx context.Context, stopping func()) (context.Context, *interrupt) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 2)
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	i := &interrupt{stop: make(chan struct{})}
+	i.close = func() {
+		signal.Stop(signals)
+		close(over)
+		watching.Wait()
+		cancel(nil)
+	}
+	next := func() bool {
+		select {
+		case s := <-signals:
+			i.code.Store(int32(exitSignal(s.(syscall.Signal))))
+			return true
+		case <-over:
+			return false
+		}
+	}
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	watching.Go(func() {
+		if !next() {
+			return
+		}
+		close(i.stop)
+		stopping()
+		if !next() {
+			return
+		}
+		cancel(errInterrupted)
+		select {
+		case <-time.After(stuckAfter):
+			os.Exit(int(i.code.Load()))
+		case <-over:
+		}
+	})
+	return ctx, i
+}

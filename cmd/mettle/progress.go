@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/mettle-go/mettle/fetch"
+)
+
+// The kinds of progress.
+const (
+	progressAuto  = "auto"
+	progressBar   = "bar"
+	progressPlain = "plain"
+	progressJSON  = "json"
+	progressNone  = "none"
+)
+
+// A view shows a run on stderr. Its methods are not called at the same time as each other.
+type view interface {
+	period() time.Duration // between two calls of show; 0: none
+	show(c fetch.Counts, took time.Duration)
+	stopping(c fetch.Counts, grace time.Duration)
+	end(c fetch.Counts, took time.Duration) // the last call
+}
+
+// newView returns the view of that kind. A bar needs a terminal that can move its cursor; elsewhere it would be thousands of lines.
+func newView(kind string, stderr io.Writer, typing bool) view {
+	able := isTerminal(stderr) && os.Getenv("TERM") != "dumb"
+	switch {
+	case kind == progressJSON:
+		return jsonView{stderr}
+	case kind == progressNone:
+		return quietView{stderr}
+	case able && (kind == progressBar || kind == progressAuto && !typing):
+		return newBar(stderr)
+	}
+	return plainView{quietView{stderr}}
+}
+
+// A monitor keeps a view up to date with a run, from a goroutine of its own.
+type monitor struct {
+	view   view
+	counts func() fetch.Counts
+	begun  time.Time
+	mu     sync.Mutex // around calls of view
+	over   chan struct{}
+	done   sync.WaitGroup
+}
+
+func newMonitor(v view, counts func() fetch.Counts) *monitor {
+	m := &monitor{view: v, counts: counts, begun: time.Now(), over: make(chan struct{})}
+	if every := v.period(); every > 0 {
+		m.done.Go(func() {
+			tick := time.NewTicker(every)
+			defer tick.Stop()
+			for {
+				select {
+				case <-tick.C:
+					m.with(func() { v.show(counts(), time.Since(m.begun)) })
+				case <-m.over:
+					return
+				}
+			}
+		})
+	}
+	return m
+}
+
+func (m *monitor) with(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
+// stopping says that the run is about to end early.
+func (m *monitor) stopping(grace time.Duration) {
+	m.with(func() { m.view.stopping(m.counts(), grace) })
+}
+
+// close shows the final counts.
+func (m *monitor) close(c fetch.Counts) {
+	close(m.over)
+	m.done.Wait()
+	m.with(func() { m.view.end(c, time.Since(m.begun)) })
+}
+
+// quietView says only what follows from something that the user did.
+type quietView struct{ w io.Writer }
+
+func (v quietView) period() time.Duration            { return 0 }
+func (v quietView) show(fetch.Counts, time.Duration) {}
+func (v quietView) end(fetch.Counts, time.Duration)  {}
+func (v quietView) stopping(c fetch.Counts, grace time.Duration) {
+	io.WriteString(v.w, stopNotice(c, grace))
+}
+
+// plainView writes a line from time to time, for logs.
+type plainView struct{ quietView }
+
+func (v plainView) period() time.Duration { return 5 * time.Second }
+func (v plainView) show(c fetch.Counts, took time.Duration) {
+	fmt.Fprintf(v.w, "mettle: %s\n", statusLine(c, took))
+}
+func (v plainView) end(c fetch.Counts, took time.Duration) {
+	fmt.Fprintf(v.w, "mettle: %s\n", summary(c, took))
+}
+
+// jsonView writes an object a second, for programs.
+type jsonView struct{ w io.Writer }
+
+func (v jsonView) period() time.Duration                        { return time.Second }
+func (v jsonView) show(c fetch.Counts, took time.Duration)      { v.write(c, took, false) }
+func (v jsonView) end(c fetch.Counts, took time.Duration)       { v.write(c, took, true) }
+func (v jsonView) stopping(c fetch.Counts, grace time.Duration) {}
+
+func (v jsonView) write(c fetch.Counts, took time.Duration, final bool) {
+	json.NewEncoder(v.w).Encode(struct { // nobody is there to hear of an error on stderr
+		ElapsedMS int64                `json:"elapsed_ms"`
+		Read      int64                `json:"read"`
+		AllRead   bool                 `json:"all_read"`
+		OK        int64                `json:"ok"`
+		Failed    int64                `json:"failed"`
+		Left      int64                `json:"left"`
+		Kinds     map[fetch.Kind]int64 `json:"kinds"`
+		Attempts  int64                `json:"attempts"`
+		Bytes     int64                `json:"bytes"`
+		Running   int64                `json:"running"`
+		Waiting   int64                `json:"waiting"`
+		Resting   int64                `json:"resting"`
+		Final     bool                 `json:"final"`
+	}{
+		took.Milliseconds(), c.Read, c.AllRead, c.OK, c.Failed, c.Left(), c.Kinds, c.Attempts, c.Bytes,
+		c.Running, c.Waiting, c.Resting, final,
+	})
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mettle-go/mettle/fetch"
+)
+
+// summary is a whole run in a line.
+func summary(c fetch.Counts, took time.Duration) string {
+	s := fmt.Sprintf("%s ok, %s failed", number(c.OK), number(c.Failed))
+	if len(c.Kinds) > 0 {
+		s += " (" + tally(c.Kinds) + ")"
+	}
+	if left := c.Left(); left > 0 {
+		s += fmt.Sprintf(", %s still to do", number(left))
+	}
+	return fmt.Sprintf("%s of %s in %s", s, total(c), short(took))
+}
+
+// statusLine is a run so far in a line.
+func statusLine(c fetch.Counts, took time.Duration) string {
+	s := fmt.Sprintf("%s ok, %s failed of %s in %s, %s running", number(c.OK), number(c.Failed), total(c), short(took), number(c.Running))
+	if c.Resting > 0 {
+		s += ", " + plural(c.Resting, "host") + " resting"
+	}
+	return s
+}
+
+// stopNotice says what happens after the first Ctrl-C.
+func stopNotice(c fetch.Counts, grace time.Duration) string {
+	if c.Running == 0 {
+		return "mettle: stopping, nothing is running\n"
+	}
+	return fmt.Sprintf("mettle: stopping, %s may finish within %s\nhint: press Ctrl-C again to exit now\n",
+		plural(c.Running, "running request"), short(grace))
+}
+
+// tally lists counts, the largest first.
+func tally[K cmp.Ordered](counts map[K]int64) string {
+	keys := slices.SortedFunc(maps.Keys(counts), func(a, b K) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	parts := make([]string, len(keys))
+	for i, k := range keys {
+		parts[i] = fmt.Sprintf("%v %s", k, number(counts[k]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func total(c fetch.Counts) string {
+	if c.AllRead {
+		return number(c.Read)
+	}
+	return number(c.Read) + " read so far"
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return number(n) + " " + noun + "s"
+}
+
+// number groups the digits of n, which is not negative, by thousands.
+func number(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// short is d as precise as a person wants it.
+func short(d time.Duration) string {
+	switch {
+	case d < 100*time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + "s"
+	}
+	return d.Round(time.Second).String()
+}
