@@ -1,0 +1,48 @@
+package breaker_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/breaker"
+)
+
+func TestAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	ctx := request(t)
+	open := breaker.New(breaker.Config{Trip: breaker.Consecutive(1), Cooldown: time.Hour})
+	open.Do(ctx, down)
+	closed := breaker.New(breaker.Config{Trip: breaker.Consecutive(1 << 30)})
+	shifting := breaker.New(breaker.Config{})
+	halfOpen := breaker.New(breaker.Config{Trip: breaker.Consecutive(1), Cooldown: 1, Successes: 1 << 30})
+	halfOpen.Do(ctx, down)
+	for halfOpen.State() != breaker.HalfOpen {
+		halfOpen.Do(ctx, nothing)
+	}
+	busy := breaker.New(breaker.Config{Trip: breaker.Consecutive(1), Cooldown: time.Hour})
+	for name, run := range map[string]func(){
+		"closed":           func() { closed.Do(ctx, nothing) },
+		"closed, Shift":    func() { shifting.Do(ctx, nothing) },
+		"closed, failures": func() { closed.Do(ctx, down) },
+		"open":             func() { open.Do(ctx, nothing) },
+		"half-open probe":  func() { halfOpen.Do(ctx, nothing) },
+		"permit": func() {
+			p, _ := closed.Acquire(ctx)
+			p.Done(nil)
+		},
+		"call": func() {
+			mettle.Call(ctx, busy, func(context.Context) (int, error) { return 1, nil })
+		},
+	} {
+		if n := testing.AllocsPerRun(200, run); n != 0 {
+			t.Errorf("%s: %v allocations, want 0", name, n)
+		}
+	}
+	if n := testing.AllocsPerRun(200, func() { open.Do(ctx, nothing) }); n != 0 || open.State() != breaker.Open {
+		t.Errorf("%v allocations in state %v", n, open.State())
+	}
+}
