@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -15,17 +16,32 @@ import (
 // crashEnv tells the test binary, started again as a process of its own, which scope to crash in.
 const crashEnv = "METTLE_GROUP_CRASH"
 
+// errSlow gives whoever might wrongly go on, while the runtime prepares to print it, time to do so.
+var errSlow error = slowError{}
+
+type slowError struct{}
+
+func (slowError) Error() string {
+	for range 100_000 {
+		runtime.Gosched()
+	}
+	return "boom"
+}
+
+//go:noinline
+func crashesAt() { panic(errSlow) }
+
 var crashes = map[string]func() error{
-	"Go":     func() error { return crashIn(func(context.Context) error { panicsAt(); return nil }) },
+	"Go":     func() error { return crashIn(func(context.Context) error { crashesAt(); return nil }) },
 	"Go nil": func() error { return crashIn(func(context.Context) error { var p *peak; p.now.Add(1); return nil }) },
 	"Go exits, then the next panics": func() error {
-		return crashIn(exit, func(context.Context) error { panicsAt(); return nil })
+		return crashIn(exit, func(context.Context) error { crashesAt(); return nil })
 	},
 	"Map": func() error {
 		_, err := group.Map(context.Background(), upTo(100), group.Config{Limit: 4, Crash: true},
 			func(_ context.Context, n int) (int, error) {
 				if n == 50 {
-					panicsAt()
+					crashesAt()
 				}
 				return n, nil
 			})
@@ -71,7 +87,7 @@ func TestCrash(t *testing.T) {
 					t.Errorf("output has %q", bad)
 				}
 			}
-			want := []string{"panic: boom", "group_test.panicsAt("}
+			want := []string{"panic: boom", "group_test.crashesAt("}
 			if name == "Go nil" {
 				want = []string{"nil pointer dereference", "crash_test.go"}
 			}

@@ -119,6 +119,32 @@ func TestGoReturnsAfterBodyHas(t *testing.T) {
 	})
 }
 
+// The Go that waits, waits for its own task: not for one that was queued before it.
+func TestGoWaitsForItsOwnTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		pause := func(context.Context) error { time.Sleep(time.Second); return nil }
+		var waited []time.Duration
+		err := group.RunWith(t.Context(), group.Config{Limit: 1}, func(g *group.Group) error {
+			g.Go(func(context.Context) error {
+				time.Sleep(time.Second) // the body waits by now, so these are queued
+				g.Go(pause)
+				g.Go(pause)
+				return nil
+			})
+			for range 2 {
+				g.Go(pause)
+				waited = append(waited, time.Since(begin))
+			}
+			return nil
+		})
+		// After the first task runs one of the body's, then two pauses, then the body's other.
+		if want := []time.Duration{time.Second, 4 * time.Second}; err != nil || !slices.Equal(waited, want) {
+			t.Fatalf("err %v, Go returned after %v, want nil, %v", err, waited, want)
+		}
+	})
+}
+
 func TestQueueKeepsItsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []int

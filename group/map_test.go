@@ -121,6 +121,20 @@ func TestMapTriesAll(t *testing.T) {
 	}
 }
 
+func TestMapFailuresAreInOrderOfItems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, err := group.Map(t.Context(), upTo(5), group.Config{MaxFailures: -1}, func(_ context.Context, n int) (int, error) {
+			time.Sleep(time.Duration(5-n) * time.Second)
+			return 0, errBoom
+		})
+		for i, err := range wantCounts(t, err, 0, 5, 0, 0).Failures {
+			if err.(*group.ItemError).Index != i {
+				t.Fatalf("Failures[%d] is of item %d", i, err.(*group.ItemError).Index)
+			}
+		}
+	})
+}
+
 func TestMapFailureCancelsTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error

@@ -52,7 +52,7 @@ func origin() string {
 		switch {
 		case f.Function == "runtime.gopanic":
 			below = true
-		case below && !strings.HasPrefix(f.Function, "runtime."):
+		case below && !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "internal/runtime/"):
 			return fmt.Sprintf("%s at %s:%d", f.Function, filepath.Base(f.File), f.Line)
 		}
 	}
