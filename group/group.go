@@ -1,6 +1,9 @@
 package group
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // A Group starts the tasks of one scope. Run makes it, and it ends with Run. Its methods are safe for concurrent use, by the
 // body and by the tasks.
@@ -9,15 +12,17 @@ type Group struct {
 	limit int // tasks at a time; 0 means no limit
 	call  func(ctx context.Context, fn func(context.Context) error) error
 
-	// Guarded by scope.mu. While tasks are queued, running equals limit, so that each of them will be met by the end of
-	// another.
+	live atomic.Int64  // tasks that have not ended, queued ones too, and 1 for the body; once it is 0 it stays so
+	well atomic.Int64  // tasks that succeeded
+	idle chan struct{} // closed when live gets to 0
+
+	// With a limit, and guarded by scope.mu. While tasks are queued, running equals limit, so that each of them will be
+	// met by the end of another.
 	running  int
 	first    *queued
 	last     *queued
 	waiter   chan struct{} // closed to let the one waiting Go return; nil if none waits
 	bodyDone bool
-	ended    bool
-	idle     chan struct{} // closed by the last task, if Run waits for it
 }
 
 // queued is a task that has no place yet.
@@ -44,7 +49,8 @@ func RunWith(ctx context.Context, cfg Config, body func(g *Group) error) error {
 	if body == nil {
 		panic("group: Run: body is nil, want a function")
 	}
-	g := &Group{limit: cfg.Limit}
+	g := &Group{limit: cfg.Limit, idle: make(chan struct{})}
+	g.live.Store(1)
 	if cfg.Policy != nil {
 		g.call = cfg.Policy.Do
 	}
@@ -63,6 +69,7 @@ func RunWith(ctx context.Context, cfg Config, body func(g *Group) error) error {
 		g.add(how, err)
 	}
 	g.wait()
+	g.succeeded = int(g.well.Load())
 	if e := g.close(); e != nil {
 		e.ran = true // the body did
 		return e
@@ -88,17 +95,20 @@ func (g *Group) Go(fn func(context.Context) error) {
 	if fn == nil {
 		panic("group: Go: fn is nil, want a function")
 	}
-	g.mu.Lock()
-	if g.ended {
-		g.mu.Unlock()
-		panic("group: Go after Run has returned")
-	}
+	g.enter()
 	if g.ctx.Err() != nil {
+		g.mu.Lock()
 		g.notStarted++
 		g.mu.Unlock()
+		g.leave()
 		return
 	}
-	if g.limit == 0 || g.running < g.limit {
+	if g.limit == 0 {
+		go g.work(fn)
+		return
+	}
+	g.mu.Lock()
+	if g.running < g.limit {
 		g.running++
 		g.mu.Unlock()
 		go g.work(fn)
@@ -111,6 +121,26 @@ func (g *Group) Go(fn func(context.Context) error) {
 		case <-started:
 		case <-g.ctx.Done(): // whoever ends next finds the scope canceled and drops the queue
 		}
+	}
+}
+
+// enter counts one more task, or panics if Run has returned.
+func (g *Group) enter() {
+	for {
+		n := g.live.Load()
+		if n == 0 {
+			panic("group: Go after Run has returned")
+		}
+		if g.live.CompareAndSwap(n, n+1) {
+			return
+		}
+	}
+}
+
+// leave is enter's counterpart, and the body's.
+func (g *Group) leave() {
+	if g.live.Add(-1) == 0 {
+		close(g.idle)
 	}
 }
 
@@ -138,7 +168,7 @@ func (g *Group) work(fn func(context.Context) error) {
 	}
 }
 
-// turn runs one task and returns the next one for this place, or nil if it gave the place back.
+// turn runs one task and returns the next one for its place, or nil.
 func (g *Group) turn(fn func(context.Context) error) (next func(context.Context) error) {
 	returned := false
 	defer func() {
@@ -149,13 +179,14 @@ func (g *Group) turn(fn func(context.Context) error) (next func(context.Context)
 		if !g.crash {
 			how, err = unwound(recover())
 		} else if panicking() {
-			return // the place stays taken, so that Run cannot return, and the program exit, ahead of the crash
+			return // the task still counts as live, so that Run cannot return, and the program exit, ahead of the crash
 		}
 		g.add(how, err)
-		next = g.release()
+		next = g.pass()
 		if how == failed && next != nil {
 			go g.work(next) // this goroutine ends
 		}
+		g.leave()
 	}()
 	var err error
 	if g.call != nil {
@@ -165,48 +196,43 @@ func (g *Group) turn(fn func(context.Context) error) (next func(context.Context)
 	}
 	how := g.judge(err)
 	returned = true
-	if how != succeeded {
+	if how == succeeded {
+		g.well.Add(1)
+	} else {
 		g.add(how, err)
-		return g.release()
 	}
-	g.mu.Lock()
-	g.succeeded++
 	next = g.pass()
-	g.mu.Unlock()
+	g.leave()
 	return next
 }
 
-func (g *Group) release() func(context.Context) error {
+// pass hands the place of a task that ended to the first in the queue and returns its function, or nil.
+func (g *Group) pass() func(context.Context) error {
+	if g.limit == 0 {
+		return nil
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.pass()
-}
-
-// pass hands the place of a task that ended to the first in the queue and returns its function, or nil if it gave the place back. The
-// caller holds g.mu.
-func (g *Group) pass() func(context.Context) error {
 	if g.first != nil && g.ctx.Err() != nil {
 		for q := g.first; q != nil; q = q.next {
 			g.notStarted++
+			g.live.Add(-1) // never the last: the caller's own task is still counted
 		}
 		g.first, g.last = nil, nil
 	}
-	if q := g.first; q != nil {
-		g.first = q.next
-		if g.first == nil {
-			g.last = nil
-		}
-		if q.waited {
-			g.letGo()
-		}
-		return q.fn
+	q := g.first
+	if q == nil {
+		g.running--
+		return nil
 	}
-	g.running--
-	if g.running == 0 && g.bodyDone {
-		g.ended = true
-		close(g.idle)
+	g.first = q.next
+	if g.first == nil {
+		g.last = nil
 	}
-	return nil
+	if q.waited {
+		g.letGo()
+	}
+	return q.fn
 }
 
 // letGo lets the waiting Go return, if one waits. The caller holds g.mu.
@@ -222,12 +248,7 @@ func (g *Group) wait() {
 	g.mu.Lock()
 	g.bodyDone = true
 	g.letGo()
-	if g.running == 0 {
-		g.ended = true
-		g.mu.Unlock()
-		return
-	}
-	g.idle = make(chan struct{})
 	g.mu.Unlock()
+	g.leave()
 	<-g.idle
 }
