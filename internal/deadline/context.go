@@ -4,11 +4,16 @@
 // once there is something to say, it is one allocation with no timer and no tie to its
 // parent. Then it makes the context of the standard library that it stands for and hands Done, Err and
 // Value to that one, so that context.Cause, AfterFunc and derived contexts work as with any other.
+//
+// The price is hindsight. Of what happened while nobody asked, the order is not known: where both the time ran out and
+// the parent ended, the parent's error is told; and a context that ended before anybody asked says what the
+// parent says, or else Canceled.
 package deadline
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -84,13 +89,27 @@ func (c *Context) Value(key any) any {
 
 // make returns the underlying context. The caller holds c.mu.
 func (c *Context) make() context.Context {
-	if c.made == nil {
+	switch {
+	case c.made != nil:
+	case c.ended:
+		// Without the deadline: it may have passed since, and a call that was over before must not
+		// turn into one that took too long.
+		c.made, c.cancel = context.WithCancel(c.parent)
+		c.cancel()
+	default:
 		c.made, c.cancel = context.WithDeadlineCause(c.parent, c.at.Time(), c.limit.Cause)
-		if c.ended {
-			c.cancel()
-		}
 	}
 	return c.made
+}
+
+// String tells the parent and the time allowed, as the contexts of the standard library do. Without it,
+// printing a context would read c's fields without the lock.
+func (c *Context) String() string {
+	parent := fmt.Sprintf("%T", c.parent)
+	if s, ok := c.parent.(fmt.Stringer); ok {
+		parent = s.String()
+	}
+	return parent + ".WithTimeout(" + c.limit.After.String() + ")"
 }
 
 // End cancels the context, as a context.CancelFunc does, and returns the error of the call: err, or what
