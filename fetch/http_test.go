@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +31,7 @@ func one(t *testing.T, c Config, it Item) *Record {
 }
 
 // seen is a server that notes its requests and answers by answer.
-func seen(t *testing.T, answer http.HandlerFunc) (url string, requests func() []string) {
+func seen(t *testing.T, answer http.HandlerFunc) (target string, requests func() []string) {
 	var mu sync.Mutex
 	var all []string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -61,8 +62,8 @@ func TestStatusesThatAreTriedAgain(t *testing.T) {
 		if testing.Short() && !again {
 			continue
 		}
-		url, requests := seen(t, status(code))
-		r := one(t, Config{Attempts: 3}, Item{URL: url})
+		target, requests := seen(t, status(code))
+		r := one(t, Config{Attempts: 3}, Item{URL: target})
 		want := 1
 		if again {
 			want = 3
@@ -99,8 +100,8 @@ func TestWhatMayHaveHappenedIsNotSentAgain(t *testing.T) {
 		{"PUT", Item{Method: "PUT", Body: "x"}, status(503), 3},
 		{"DELETE", Item{Method: "DELETE"}, status(503), 3},
 	} {
-		url, requests := seen(t, tc.answer)
-		tc.item.URL = url
+		target, requests := seen(t, tc.answer)
+		tc.item.URL = target
 		r := one(t, Config{Attempts: 3}, tc.item)
 		if len(requests()) != tc.want || len(r.Attempts) != tc.want {
 			t.Errorf("%s: %d requests, %d attempts, want %d: %v", tc.name, len(requests()), len(r.Attempts), tc.want, r.Error)
@@ -214,15 +215,26 @@ func TestRedirectsEnd(t *testing.T) {
 
 func TestARedirectThatLeadsNowhere(t *testing.T) {
 	for _, location := range []string{"ftp://127.0.0.1/", "http://", "http://[::1", "mailto:a@b.test"} {
-		url, requests := seen(t, func(w http.ResponseWriter, r *http.Request) {
+		target, requests := seen(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", location)
 			w.WriteHeader(http.StatusFound)
 		})
-		r := one(t, Config{Attempts: 2}, Item{URL: url})
+		r := one(t, Config{Attempts: 2}, Item{URL: target})
 		if r.OK || r.Error.Kind != KindRedirect || r.Error.Retryable || len(requests()) != 1 {
 			t.Errorf("to %q: %v after %d requests", location, r.Error, len(requests()))
 		}
 	}
+}
+
+// The limit of redirects is one of each attempt, not of all together.
+func TestRedirectsAreCountedByAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := inMemory(t, 1)
+		u := "http://a.test/redirect?to=" + url.QueryEscape("http://b.test/redirect?to="+url.QueryEscape("http://c.test/status/503?heal=6"))
+		if r := net.fetch(t, Config{Attempts: 7}, u)[u]; !r.OK || len(r.Attempts) != 7 {
+			t.Errorf("%v after %d attempts, want ok after 7", r.Error, len(r.Attempts))
+		}
+	})
 }
 
 func TestKindsOfFailure(t *testing.T) {
@@ -258,32 +270,32 @@ func TestKindsOfFailure(t *testing.T) {
 }
 
 func TestABodyWithoutEndMarkIsNotCalledComplete(t *testing.T) {
-	url, _ := seen(t, func(w http.ResponseWriter, r *http.Request) {
+	target, _ := seen(t, func(w http.ResponseWriter, r *http.Request) {
 		conn, buf, _ := http.NewResponseController(w).Hijack()
 		buf.WriteString("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome bytes")
 		buf.Flush()
 		conn.Close()
 	})
-	if r := one(t, Config{}, Item{URL: url}); !r.OK || r.Complete || r.Bytes != 10 {
+	if r := one(t, Config{}, Item{URL: target}); !r.OK || r.Complete || r.Bytes != 10 {
 		t.Errorf("%+v", r)
 	}
-	url, _ = seen(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "all of it") })
-	if r := one(t, Config{}, Item{URL: url}); !r.OK || !r.Complete || r.Bytes != 9 || r.FinalURL != "" {
+	target, _ = seen(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "all of it") })
+	if r := one(t, Config{}, Item{URL: target}); !r.OK || !r.Complete || r.Bytes != 9 || r.FinalURL != "" {
 		t.Errorf("%+v", r)
 	}
-	if r := one(t, Config{}, Item{URL: url, Method: "HEAD"}); !r.OK || !r.Complete || r.Bytes != 0 || r.ID != "HEAD "+url {
+	if r := one(t, Config{}, Item{URL: target, Method: "HEAD"}); !r.OK || !r.Complete || r.Bytes != 0 || r.ID != "HEAD "+target {
 		t.Errorf("HEAD: %+v", r)
 	}
 }
 
 func TestHeadersReachTheServer(t *testing.T) {
 	got := make(chan http.Header, 1)
-	url, _ := seen(t, func(w http.ResponseWriter, r *http.Request) {
+	target, _ := seen(t, func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set("Host", r.Host)
 		got <- r.Header
 	})
 	common := http.Header{"X-Both": {"common"}, "X-Common": {"1"}}
-	one(t, Config{Header: common}, Item{URL: url, Header: map[string]string{"x-both": "item", "host": "other.test"}})
+	one(t, Config{Header: common}, Item{URL: target, Header: map[string]string{"x-both": "item", "host": "other.test"}})
 	h := <-got
 	if h.Get("X-Both") != "item" || h.Get("X-Common") != "1" || h.Get("Host") != "other.test" || h.Get("Accept-Encoding") != "" {
 		t.Errorf("headers are %v", h)

@@ -45,7 +45,7 @@ func TestGraceEnds(t *testing.T) {
 		sink := &collector{t: t}
 		begin := time.Now()
 		urls := append(slow(5, "20s"), "http://b.test/ok", "http://b.test/slow-headers?for=3s")
-		counts, err := Run(t.Context(), Config{Transport: net.transport, Stop: stop, Grace: 4 * time.Second}, URLs(urls...), sink)
+		counts, err := Run(t.Context(), Config{Transport: net.transport, Stop: stop, Grace: 4 * time.Second, Attempts: 1}, URLs(urls...), sink)
 		if !errors.Is(err, ErrStopped) || time.Since(begin) != 5*time.Second {
 			t.Errorf("%v after %v, want ErrStopped after 5s", err, time.Since(begin))
 		}
@@ -157,6 +157,38 @@ func TestAHostThatStaysDownCostsEachURLItsOwnAttempts(t *testing.T) {
 		}
 		if took := time.Since(begin); took < 2*time.Minute || took > 4*time.Minute {
 			t.Errorf("took %v with a patience of 2m", took)
+		}
+	})
+}
+
+// A host that came back after the patience with it was over is treated like any other again.
+func TestAHostThatCameBackIsForgiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := inMemory(t, 1)
+		begin := time.Now()
+		n.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if d := time.Since(begin); d < 5*time.Minute || d > 10*time.Minute && d < 11*time.Minute {
+				return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+			}
+			return n.Server.DialContext(ctx, network, addr)
+		}
+		n.transport.IdleConnTimeout = time.Second
+		src := func(ctx context.Context) iter.Seq2[Item, error] {
+			return func(yield func(Item, error) bool) {
+				for _, at := range []time.Duration{0, 6 * time.Minute, 10*time.Minute + time.Second} {
+					time.Sleep(at - time.Since(begin))
+					for i := range 100 {
+						it := Item{ID: fmt.Sprintf("%v/%d", at, i), URL: fmt.Sprintf("http://a.test/ok/%d", i)}
+						if !yield(it, nil) {
+							return
+						}
+					}
+				}
+			}
+		}
+		counts, err := Run(t.Context(), Config{Transport: n.transport}, src, &collector{t: t})
+		if err != nil || counts.OK != 200 || counts.Failed != 100 {
+			t.Errorf("%+v, %v; want only the 100 of the first outage, which outlasted the patience, to fail", counts, err)
 		}
 	})
 }
