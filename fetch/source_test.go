@@ -78,6 +78,7 @@ func TestLinesLeavesNoGoroutine(t *testing.T) {
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		for range Lines("list", strings.NewReader(input))(ctx) {
 			cancel()
 		}
