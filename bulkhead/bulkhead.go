@@ -64,7 +64,7 @@ type Bulkhead struct {
 	mu    sync.Mutex
 	queue waitq.Queue
 
-	admitted, waited, rejections atomic.Uint64
+	admitted, waits, rejections atomic.Uint64
 
 	name       string
 	maxWait    time.Duration
@@ -148,7 +148,7 @@ func (b *Bulkhead) Describe() mettle.Description {
 		{Name: "inside", Value: float64(inside)},
 		{Name: "waiting", Value: float64(waiting)},
 		{Name: "admitted", Value: float64(b.admitted.Load())},
-		{Name: "waited", Value: float64(b.waited.Load())},
+		{Name: "waited", Value: float64(b.waits.Load())},
 		{Name: "rejections", Value: float64(b.rejections.Load())},
 	}}
 }

@@ -23,7 +23,11 @@ func (b *Bulkhead) wait(ctx context.Context, now clock.Instant) (uint64, clock.I
 	case w == nil:
 		return 0, now, b.reject(ctx, b.interrupted(ctx))
 	}
-	outcome := w.Wait(ctx, b.maxWait)
+	return b.waited(ctx, w, w.Wait(ctx, b.maxWait))
+}
+
+// waited says what comes of a Wait that ended by outcome.
+func (b *Bulkhead) waited(ctx context.Context, w *waitq.Waiter, outcome waitq.Outcome) (uint64, clock.Instant, error) {
 	if outcome != waitq.Granted && b.quit(w) {
 		if outcome == waitq.Late {
 			return 0, clock.Unread, b.reject(ctx, b.late)
@@ -39,7 +43,7 @@ func (b *Bulkhead) wait(ctx context.Context, now clock.Instant) (uint64, clock.I
 		return 0, clock.Unread, b.reject(ctx, b.interrupted(ctx))
 	}
 	b.admitted.Add(1)
-	b.waited.Add(1)
+	b.waits.Add(1)
 	return 0, clock.Unread, nil
 }
 
