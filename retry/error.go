@@ -58,8 +58,6 @@ type ExhaustedError struct {
 	Attempts []Attempt     // in order; of more than 16 the first 8 and the last 8
 	Elapsed  time.Duration // of the whole call
 	Reason   error         // why there was no further attempt
-
-	total int
 }
 
 // Error tells how many attempts there were, why they ended, and the last error, in one line.
@@ -69,20 +67,27 @@ func (e *ExhaustedError) Error() string {
 	if e.Name != "" {
 		b.WriteString(e.Name + ": ")
 	}
+	var last Attempt
+	if n := len(e.Attempts); n > 0 {
+		last = e.Attempts[n-1]
+	}
 	plural := "s"
-	if e.total == 1 {
+	if last.N == 1 {
 		plural = ""
 	}
-	reason := strings.TrimPrefix(e.Reason.Error(), "retry: ")
-	fmt.Fprintf(&b, "gave up after %d attempt%s in %v (%s)", e.total, plural, e.Elapsed.Round(time.Microsecond), reason)
-	if n := len(e.Attempts); n > 0 {
-		b.WriteString(": " + strings.ReplaceAll(e.Attempts[n-1].Err.Error(), "\n", "; "))
+	fmt.Fprintf(&b, "gave up after %d attempt%s in %v", last.N, plural, e.Elapsed.Round(time.Microsecond))
+	if e.Reason != nil {
+		b.WriteString(" (" + strings.TrimPrefix(e.Reason.Error(), "retry: ") + ")")
 	}
-	return b.String()
+	if last.Err != nil {
+		b.WriteString(": " + last.Err.Error())
+	}
+	return strings.ReplaceAll(b.String(), "\n", "; ")
 }
 
 // Unwrap returns every attempt's error, the last first, and then Reason. If some attempts were rejected by an inner policy and others ran, the
-// rejections are returned without their mettle.ErrRejected: the function did run.
+// rejections are returned without their mettle.ErrRejected: the function did run. So is a Reason that is a rejection,
+// as the cause of a context may be.
 func (e *ExhaustedError) Unwrap() []error {
 	ran := false
 	for _, a := range e.Attempts {
@@ -90,11 +95,13 @@ func (e *ExhaustedError) Unwrap() []error {
 	}
 	errs := make([]error, 0, len(e.Attempts)+1)
 	for i := len(e.Attempts) - 1; i >= 0; i-- {
-		err := e.Attempts[i].Err
-		if ran {
-			err = mark.Ran(err)
-		}
-		errs = append(errs, err)
+		errs = append(errs, e.Attempts[i].Err)
 	}
-	return append(errs, e.Reason)
+	errs = append(errs, e.Reason)
+	if ran {
+		for i, err := range errs {
+			errs[i] = mark.Ran(err)
+		}
+	}
+	return errs
 }

@@ -119,6 +119,7 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 			Kind: mettle.Retried, Policy: "retry", Name: p.name, Err: err,
 			Attempt: run.N(), Of: p.plan.Attempts, Wait: wait,
 		})
+		now = clock.Now() // an observer may take its time, which is not the next attempt's
 	}
 	run.Wait = wait
 	if wait == 0 {
@@ -137,21 +138,13 @@ func (p *Policy) failure(ctx context.Context, run *core.Run, now clock.Instant, 
 		f.Permanent = true
 		return f
 	}
-	if h, ok := errors.AsType[hinter](err); ok {
-		if d, ok := h.RetryAfter(); ok {
-			f.Hint, f.HintDraw = d, rand.Uint64()
-		}
+	if d, ok := hint(err); ok {
+		f.Hint, f.HintDraw = d, rand.Uint64()
 	}
 	if d, ok := ctx.Deadline(); ok {
 		f.Left = max(0, d.Sub(now.Time()))
 	}
 	return f
-}
-
-// A hinter is an error that knows how long to wait before the next attempt.
-type hinter interface {
-	error
-	RetryAfter() (time.Duration, bool)
 }
 
 func (p *Policy) free(run *core.Run) {
@@ -162,7 +155,7 @@ func (p *Policy) free(run *core.Run) {
 }
 
 func (p *Policy) exhausted(run *core.Run, now clock.Instant, reason error) error {
-	err := &ExhaustedError{Name: p.name, Elapsed: now.Sub(run.Begun), Reason: reason, total: run.N()}
+	err := &ExhaustedError{Name: p.name, Elapsed: now.Sub(run.Begun), Reason: reason}
 	for _, a := range run.Attempts() {
 		err.Attempts = append(err.Attempts, Attempt(a))
 	}
@@ -176,7 +169,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
+		return ctx.Err() == nil // both may have come at once
 	case <-ctx.Done():
 		return false
 	}

@@ -148,10 +148,16 @@ func (e *Error) Error() string {
 	if e.Name != "" {
 		what += ": " + e.Name
 	}
-	if e.Err == nil || e.Err == context.DeadlineExceeded {
+	if e.Err == nil || e.Err == context.DeadlineExceeded || e.causedBy(e.Err) {
 		return fmt.Sprintf("%s: time was up after %v", what, e.After)
 	}
 	return fmt.Sprintf("%s: time was up after %v: %v", what, e.After, e.Err)
+}
+
+// causedBy reports whether err is the cause of e's own context, which says nothing that e does not.
+func (e *Error) causedBy(err error) bool {
+	cause, ok := err.(*Error)
+	return ok && *cause == Error{Name: e.Name, After: e.After}
 }
 
 // Unwrap returns what the function returned.
