@@ -6,8 +6,9 @@ import (
 	"github.com/mettle-go/mettle"
 )
 
-// mapLimit is Map's limit where the Config has none. It does not follow the number of processors, since Map is for calls
-// that wait, and what it must spare is the dependency they wait for, which is the same from a small machine and a large one.
+// mapLimit is Map's limit where the Config has none. It does not follow the number of processors, since Map is for
+// calls that wait, and what it must spare is the dependency they wait for, which is the same from a small machine and
+// a large one.
 const mapLimit = 8
 
 // A Config says how a scope runs its tasks. The zero Config is safe for production.
@@ -20,8 +21,8 @@ type Config struct {
 	MaxFailures int
 	// Policy is put around each task, or around the function's call for each item. Nil means none.
 	Policy mettle.Policy
-	// Crash lets a panic in a task end the program, as in a bare goroutine: nothing recovers it, so that the crash and its core
-	// dump show the stack as it was. False means that a panic becomes a *PanicError.
+	// Crash lets a panic in a task end the program, as in a bare goroutine: nothing recovers it, so that the crash
+	// and its core dump show the stack as it was. False means that a panic becomes a *PanicError.
 	Crash bool
 }
 

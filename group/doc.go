@@ -1,16 +1,17 @@
-// Package group runs concurrent work in scopes that end: when Run or Map returns, every goroutine that it started has ended, and
-// every failure is in its error.
+// Package group runs concurrent work in scopes that end: when Run or Map returns, every goroutine that it started has
+// ended, and every failure is in its error.
 //
 // # When to use it
 //
 // Map, for one call for each item of a slice, a few at a time, with the results in order. Run, for tasks of different
-// kinds that belong together: a server and its consumer, three queries for one page, a crawl whose tasks find further tasks.
+// kinds that belong together: a server and its consumer, three queries for one page, a crawl whose tasks find further
+// tasks.
 //
 // # Not for
 //
 // Work that outlives the function that starts it: a scope waits. Functions that do not look at their context: a scope
-// cancels them, and then waits until they end by themselves. Loops of pure computation over large slices, where one call an item costs more than the
-// item: give Map a slice of chunks.
+// cancels them, and then waits until they end by themselves. Loops of pure computation over large slices, where one
+// call an item costs more than the item: give Map a slice of chunks.
 //
 // # Example
 //
@@ -31,8 +32,9 @@
 //
 // # Errors
 //
-// What Run, RunWith and Map return is nil or a *Error, also for a single failure. It counts what succeeded, failed, was canceled and was
-// never started, and unwraps to each failure, so that errors.Is and errors.As look at all. A failure is
+// What Run, RunWith and Map return is nil or a *Error, also for a single failure. It counts what succeeded, failed,
+// was canceled and was never started, and unwraps to each failure, so that errors.Is and errors.As look at all. A
+// failure is
 //
 //   - any error that a task, an item's call or the body of Run returns, except a cancellation;
 //   - a panic in a task, as *PanicError;
@@ -50,32 +52,37 @@
 //		use(page)
 //	}
 //
-// A cancellation by the scope is not a failure. An error counts as one if the scope had been canceled before and the error is, to
-// errors.Is, the error or the cause of the scope's context. A *Error with failures of its own, from a scope within the task, stays a failure.
+// A cancellation by the scope is not a failure. An error counts as one if the scope had been canceled before and the
+// error is, to errors.Is, the error or the cause of the scope's context. A *Error with failures of its own, from a
+// scope within the task, stays a failure.
 //
-// When the context given to Run or Map ends, so does the scope, and the error is also that context's error and its cause to errors.Is.
-// If all succeeded nevertheless, there is no error: what a task returns counts, so one that returns nil when its context ends has
-// ended well.
+// When the context given to Run or Map ends, so does the scope, and the error is also that context's error and its
+// cause to errors.Is. If all succeeded nevertheless, there is no error: what a task returns counts, so one that
+// returns nil when its context ends has ended well.
 //
 // # Concurrency, cancellation, panics
 //
-// The body of Run runs in the caller's goroutine, tasks and items' calls in goroutines of the scope. They get one context, derived from the caller's. It is canceled by
-// the failure that was one too many, with that failure as its context.Cause, by a panic, and at the end of the scope. After that no task is
-// started; those that run are waited for.
+// The body of Run runs in the caller's goroutine, tasks and items' calls in goroutines of the scope. They get one
+// context, derived from the caller's. It is canceled by the failure that was one too many, by a panic, and at the end
+// of the scope. Its context.Cause is then that failure to errors.Is, though not by ==, so that a task that returns
+// the cause is told from one that fails with an equal error. After that no task is started; those that run are waited
+// for.
 //
-// A panic in a task is recovered in its goroutine, cancels the scope whatever MaxFailures says, and is returned with its stack. With
-// Config.Crash nothing is recovered and the program ends as it does by a panic in a bare goroutine. A panic in the body of Run, or a
-// runtime.Goexit there, cancels the tasks, waits for them and passes through, neither recovered nor wrapped.
+// A panic in a task is recovered in its goroutine, cancels the scope whatever MaxFailures says, and is returned with
+// its stack. With Config.Crash nothing is recovered and the program ends as it does by a panic in a bare goroutine. A
+// panic in the body of Run, or a runtime.Goexit there, cancels the tasks, waits for them and passes through, neither
+// recovered nor wrapped.
 //
-// A Policy runs inside the task: what the scope sees is how the call ended after all attempts. A rejection is a failure of that task. The
-// Error is mettle.ErrRejected only if no function of the scope ran at all.
+// A Policy runs inside the task: what the scope sees is how the call ended after all attempts. A rejection is a
+// failure of that task. The Error is mettle.ErrRejected only if no function of the scope ran at all.
 //
 // # Cost
 //
-// Map hands out its items by an atomic index to min(Limit, len(items)) goroutines: a trivial item costs about as much as two uncontended locks, and no
-// allocation, and there is no context of its own for it. A policy costs each call what it costs elsewhere, and an allocation for the closure. Go costs an allocation and a goroutine; a task that had to queue takes over the
-// goroutine of one that ended. Failures are kept until the scope ends: a scope that lives as long as the program and allows
-// any number of failures grows with each.
+// Map hands out its items by an atomic index to min(Limit, len(items)) goroutines: a trivial item costs about as much
+// as two uncontended locks, and no allocation, and there is no context of its own for it. A policy costs each call
+// what it costs elsewhere, and an allocation for the closure. Go costs an allocation and a goroutine; a task that had
+// to queue takes over the goroutine of one that ended. Failures are kept until the scope ends: a scope that lives as
+// long as the program and allows any number of failures grows with each.
 //
 // # Mistakes
 //
@@ -87,8 +94,8 @@
 //
 //	g.Go(func(ctx context.Context) error { return poll(ctx) })
 //
-// Wrong: a body that waits for its tasks. In a scope with a Limit the task it waits for may itself be waiting in Go for a place, and after
-// a failure may never have been started.
+// Wrong: a body that waits for its tasks. In a scope with a Limit the task it waits for may itself be waiting in Go
+// for a place, and after a failure may never have been started.
 //
 //	g.Go(func(ctx context.Context) error { …; g.Go(more); …; close(found); return nil })
 //	<-found

@@ -25,14 +25,15 @@ var (
 // It unwraps to each failure and, if the context given to Run or Map has ended, to that context's error and cause. It is
 // never unwrapped to a single failure, so callers find one type whatever the number. Treat it as read-only.
 type Error struct {
-	// Failures holds each failure: a *ItemError each in the order of the items, from Map; what the task or the body returned, or its
-	// *PanicError, in the order in which they happened, from Run.
+	// Failures holds each failure: a *ItemError each in the order of the items, from Map; what the task or the body
+	// returned, or its *PanicError, in the order in which they happened, from Run.
 	Failures []error
-	// Cause is why the scope was canceled: the failure that was one too many, or the cause of the context given to Run or Map. Nil
-	// means that it was not, and everything was tried.
+	// Cause is why the scope was canceled: the failure that was one too many, or the cause of the context given to
+	// Run or Map. Nil means that it was not, and everything was tried.
 	Cause error
 
-	// How many tasks or items ended in which way; each counts once. The body of Run counts as a task if it returned an error.
+	// How many tasks or items ended in which way; each counts once. The body of Run counts as a task if it returned
+	// an error.
 	Succeeded  int
 	Failed     int // len(Failures)
 	Canceled   int // returned the scope's own cancellation, after it
@@ -89,9 +90,9 @@ func line(err error) string {
 	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "group: "), "\n", "; ")
 }
 
-// Unwrap returns Failures and, if the context given to Run or Map has ended, an error that is both that context's error and its cause.
-// If a policy rejected some calls and others ran, the rejections are returned without their mettle.ErrRejected: functions did run. Failures and
-// Item still tell it of each.
+// Unwrap returns Failures and, if the context given to Run or Map has ended, an error that is both that context's
+// error and its cause. If a policy rejected some calls and others ran, the rejections are returned without their
+// mettle.ErrRejected: functions did run. Failures and Item still tell it of each.
 func (e *Error) Unwrap() []error {
 	errs := make([]error, 0, len(e.Failures)+1)
 	for _, err := range e.Failures {
@@ -107,9 +108,9 @@ func (e *Error) Unwrap() []error {
 }
 
 // Item returns how the i-th item of Map ended: nil if it succeeded, ErrNotStarted if it was never started, or else a
-// *ItemError, which holds its failure or what it returned when it was canceled. Of a nil *Error every item
-// succeeded. It takes a binary search among the items that did not succeed. Item panics if there is no i-th item; an error of Run has
-// none.
+// *ItemError, which holds its failure or what it returned when it was canceled. Of a nil *Error every item succeeded.
+// It takes a binary search among the items that did not succeed. Item panics if there is no i-th item; an error of
+// Run has none.
 func (e *Error) Item(i int) error {
 	if e == nil {
 		return nil

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// A Group starts the tasks of one scope. Run makes it, and it ends with Run. Its methods are safe for concurrent use, by the
-// body and by the tasks.
+// A Group starts the tasks of one scope. Run makes it, and it ends with Run. Its methods are safe for concurrent use,
+// by the body and by the tasks.
 type Group struct {
 	scope
 	limit int // tasks at a time; 0 means no limit
@@ -32,7 +32,8 @@ type queued struct {
 	waited bool // the Go that brought it waits for its start
 }
 
-// Run runs body in the caller's goroutine and returns when body and every task that it, or another task, started by g.Go have ended.
+// Run runs body in the caller's goroutine and returns when body and every task that it, or another task, started by
+// g.Go have ended.
 //
 // The first failure, a task's or the body's, cancels the context of all. Run returns nil if nothing failed and
 // nothing was canceled, or else a *Error. A panic of a task becomes a *PanicError in it; one of the body passes
@@ -86,9 +87,9 @@ func (g *Group) Context() context.Context { return g.ctx }
 // Once the scope is canceled, Go starts nothing, and the task counts as never started: a body that calls Go in a loop
 // should look at g.Context().Err(). The function should return soon after its context ends, since Run waits for it.
 //
-// In a scope with a Limit, Go waits until its task has a place, or the scope is canceled. So that tasks may call Go too, without
-// all of them waiting for each other's places, at most one Go waits at a time, and none after the body has returned: the others queue
-// their task and return at once. Queued tasks start in order. The queue has no bound.
+// In a scope with a Limit, Go waits until its task has a place, or the scope is canceled. So that tasks may call Go
+// too, without all of them waiting for each other's places, at most one Go waits at a time, and none after the body
+// has returned: the others queue their task and return at once. Queued tasks start in order. The queue has no bound.
 //
 // Go panics if fn is nil or Run has returned. It costs one allocation; two if the task is queued.
 func (g *Group) Go(fn func(context.Context) error) {

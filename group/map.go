@@ -10,16 +10,19 @@ import (
 	"github.com/mettle-go/mettle"
 )
 
-// Map calls fn once for each item, at most cfg.Limit at a time (8 if that is 0), and returns the results in the order of the items.
+// Map calls fn for each item, at most cfg.Limit at a time (8 if that is 0), and returns the results in the order
+// of the items.
 //
-// The slice always has one result an item; that of an item that did not succeed is the zero value of R. The error is nil if
-// every item succeeded, or else a *Error, which holds a *ItemError for each failure and tells by Item how each item ended.
-// With MaxFailures -1 every item is tried, unless ctx ends or fn panics.
+// The slice always has one result an item; that of an item that did not succeed is the zero value of R. The error is
+// nil if every item succeeded, or else a *Error, which holds a *ItemError for each failure and tells by Item how each
+// item ended. With MaxFailures -1 every item is tried, unless ctx ends or fn panics.
 //
-// Map returns when all calls have ended. The calls of fn run in goroutines of Map's, min(Limit, len(items)) of them, and all get the same context. Items are started
-// in order. If ctx has ended already, none is. Map panics if cfg.Validate has an error or fn is nil.
+// Map returns when all calls have ended. The calls of fn run in goroutines of Map's, min(Limit, len(items)) of them,
+// and all get the same context. Items are started in order. If ctx has ended already, none is. Map panics if
+// cfg.Validate has an error or fn is nil.
 //
-// Map allocates for the results and for each of its goroutines, but not for each item, except what fn, a failure or cfg.Policy does.
+// Map allocates for the results and for each of its goroutines, but not for each item, except what fn, a failure or
+// cfg.Policy does.
 func Map[T, R any](ctx context.Context, items []T, cfg Config, fn func(context.Context, T) (R, error)) ([]R, error) {
 	cfg.mustBeValid()
 	if fn == nil {

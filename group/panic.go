@@ -16,8 +16,8 @@ type PanicError struct {
 	where string // the function, file and line that panicked; may be empty
 }
 
-// newPanicError describes the panic being recovered. It must be called before the deferred function that recovered returns: the
-// frames that panicked are still on the stack then.
+// newPanicError describes the panic being recovered. It must be called before the deferred function that recovered
+// returns: the frames that panicked are still on the stack then.
 func newPanicError(value any) *PanicError {
 	return &PanicError{Value: value, Stack: debug.Stack(), where: origin()}
 }
@@ -59,8 +59,9 @@ func origin() string {
 	return ""
 }
 
-// panicking reports whether a deferred function runs because of a panic, and not of runtime.Goexit. It does not recover, and that
-// is what it is for: a scope that crashes must leave the panic as it is, yet not take it for an exit.
+// panicking reports whether a deferred function runs because of a panic, and not of runtime.Goexit. It does not
+// recover, and that is what it is for: a scope that crashes must leave the panic as it is, yet not take it for an
+// exit.
 func panicking() bool {
 	stack := frames()
 	for more := true; more; {

@@ -218,6 +218,15 @@ func TestRunNested(t *testing.T) {
 		wantCounts(t, err, 0, 1, 1, 0)
 
 		err = group.Run(t.Context(), func(g *group.Group) error {
+			g.Go(func(ctx context.Context) error { // the cause alone also tells that the outer scope did it
+				return inner(group.Config{}, untilCanceled)(ctx).(*group.Error).Cause
+			})
+			g.Go(late)
+			return nil
+		})
+		wantCounts(t, err, 0, 1, 1, 0)
+
+		err = group.Run(t.Context(), func(g *group.Group) error {
 			g.Go(inner(group.Config{MaxFailures: -1}, untilCanceled, func(context.Context) error { return io.EOF }))
 			g.Go(late)
 			return nil

@@ -50,15 +50,16 @@ func (s *scope) judge(err error) ending {
 	if ctxErr == nil || !errors.Is(err, ctxErr) && !errors.Is(err, context.Cause(s.ctx)) {
 		return failed
 	}
-	// An inner scope that this one canceled says so, but it may have had failures before, and those are nobody's cancellation.
+	// An inner scope that this one canceled says so, but it may have had failures before, and those are nobody's
+	// cancellation.
 	if inner, ok := errors.AsType[*Error](err); ok && inner.Failed > 0 {
 		return failed
 	}
 	return canceled
 }
 
-// unwound returns how a call ended that did not return, and with which error. It runs in the deferred function, which hands over what it
-// recovered. It is not for scopes that crash.
+// unwound returns how a call ended that did not return, and with which error. It runs in the deferred function, which
+// hands over what it recovered. It is not for scopes that crash.
 func unwound(recovered any) (ending, error) {
 	if recovered == nil {
 		return failed, ErrGoexit
@@ -81,8 +82,8 @@ func (s *scope) add(how ending, err error) {
 	}
 }
 
-// cause is a failure as the cause of the scope's context. Its address tells a task that returns this cause from one that fails by itself with an
-// equal error, such as io.EOF.
+// cause is a failure as the cause of the scope's context. Its address tells a task that returns this cause from one
+// that fails by itself with an equal error, such as io.EOF.
 type cause struct{ error }
 
 func (c *cause) Unwrap() error { return c.error }
