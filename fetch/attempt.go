@@ -78,11 +78,13 @@ func (f *run) exchange(ctx context.Context, l *leg) {
 func (f *run) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, l *leg) error {
 	client := http.Client{Transport: tracer{f.cfg.Transport, l}, CheckRedirect: l.redirected}
 	resp, err := client.Do(l.task.next.WithContext(ctx))
+	if resp != nil { // also with the error of a redirect that is not followed
+		defer resp.Body.Close()
+		l.status = resp.StatusCode
+	}
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	l.status = resp.StatusCode
 	l.finalURL = resp.Request.URL.String()
 	if l.moved == nil && (l.status == http.StatusTooManyRequests || l.status == http.StatusServiceUnavailable) {
 		l.hint, _ = retryafter.Parse(resp.Header, time.Now())

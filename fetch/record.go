@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -69,10 +70,13 @@ const (
 	KindOther     Kind = "other"
 )
 
-// Line returns r as one line of JSON, with its newline.
+// Line returns r as one line of JSON, with its newline. URLs stand there as they are, for grep to find.
 func (r *Record) Line() ([]byte, error) {
-	line, err := json.Marshal(r)
-	return append(line, '\n'), err
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(r)
+	return b.Bytes(), err
 }
 
 // A Sink takes the records. Run calls it from one goroutine at a time. An error from it ends the run.

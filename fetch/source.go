@@ -84,7 +84,18 @@ func Lines(name string, r io.Reader) Source {
 		return func(yield func(Item, error) bool) {
 			left := make(chan struct{})
 			defer close(left)
-			for b := range batches(r, left, ctx.Done()) {
+			in := batches(r, left, ctx.Done())
+			for {
+				var b batch
+				select {
+				case next, ok := <-in:
+					if !ok {
+						return
+					}
+					b = next
+				case <-ctx.Done():
+					return
+				}
 				for _, l := range b.lines {
 					if l.blank() {
 						continue

@@ -148,6 +148,13 @@ type chunked struct {
 
 func (c *chunked) Read(p []byte) (int, error) { return c.r.Read(p[:min(len(p), c.n)]) }
 
+func TestRecordShowsURLsAsTheyAre(t *testing.T) {
+	line, err := (&Record{URL: "http://a.test/?a=1&b=<2>"}).Line()
+	if err != nil || !bytes.Contains(line, []byte(`"url":"http://a.test/?a=1&b=<2>"`)) {
+		t.Errorf("%s, %v", line, err)
+	}
+}
+
 func TestRecordIsOneLine(t *testing.T) {
 	r := invalid(Item{URL: "a\nb\u2028"}, "", errors.New("x\ny"))
 	line, err := r.Line()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net"
 	"syscall"
@@ -107,6 +108,25 @@ func TestStopWhileTheSourceWaits(t *testing.T) {
 		if !errors.Is(err, ErrStopped) || counts.OK != 1 || len(sink.byID()) != 1 {
 			t.Errorf("%v, %+v", err, counts)
 		}
+	})
+}
+
+// A terminal where nobody types blocks its reader for ever.
+func TestStopWhileTheInputBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := inMemory(t, 1)
+		r, w := io.Pipe()
+		stop := make(chan struct{})
+		go func() {
+			io.WriteString(w, "http://a.test/ok\n")
+			time.Sleep(time.Minute)
+			close(stop)
+		}()
+		counts, err := Run(t.Context(), Config{Transport: n.transport, Stop: stop}, Lines("terminal", r), &collector{t: t})
+		if !errors.Is(err, ErrStopped) || counts.OK != 1 {
+			t.Errorf("%v, %+v", err, counts)
+		}
+		w.Close() // frees the goroutine that Lines admits to
 	})
 }
 
