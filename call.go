@@ -6,7 +6,7 @@ import "context"
 //
 // With a nil error the value is that of the run that succeeded. With an error it is the zero value of
 // T, whatever fn returned beside its error. A Stack, or a policy of this module, runs fn without a
-// closure of its own; another Policy costs four allocations more.
+// closure of its own; another Policy costs four allocations more. A nil policy panics.
 func Call[T any](ctx context.Context, p Policy, fn func(context.Context) (T, error)) (T, error) {
 	var v T
 	var err error
@@ -22,14 +22,25 @@ func Call[T any](ctx context.Context, p Policy, fn func(context.Context) (T, err
 	return v, nil
 }
 
-// Bind returns fn with p around each call of it.
+// Bind returns fn with p around each call of it. It panics if p or fn is nil.
 func Bind[T any](p Policy, fn func(context.Context) (T, error)) func(context.Context) (T, error) {
+	mustHave("Bind", p, fn == nil)
 	return func(ctx context.Context) (T, error) { return Call(ctx, p, fn) }
 }
 
-// Wrap returns fn, a function of one argument, with p around each call of it: a decorator.
+// Wrap returns fn, a function of one argument, with p around each call of it: a decorator. It panics if p or fn is nil.
 func Wrap[A, T any](p Policy, fn func(context.Context, A) (T, error)) func(context.Context, A) (T, error) {
+	mustHave("Wrap", p, fn == nil)
 	return func(ctx context.Context, a A) (T, error) {
 		return Call(ctx, p, func(ctx context.Context) (T, error) { return fn(ctx, a) })
+	}
+}
+
+func mustHave(maker string, p Policy, noFn bool) {
+	if p == nil {
+		panic("mettle: " + maker + ": the policy is nil, want a Policy")
+	}
+	if noFn {
+		panic("mettle: " + maker + ": the function is nil, want a function")
 	}
 }

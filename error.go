@@ -8,7 +8,8 @@ import (
 
 // ErrRejected answers "did my function run?": errors.Is(err, ErrRejected) is true exactly when a policy
 // turned the call away and fn never ran. It is false for an error that reports several attempts of
-// which at least one ran.
+// which at least one ran. A function that itself calls through policies, and returns the rejection it got there, passes
+// that rejection on: wrap it with %v, not %w, where the difference matters.
 var ErrRejected = mark.ErrRejected
 
 // A RejectedError is what a policy returns when it did not run fn.

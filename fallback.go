@@ -3,6 +3,7 @@ package mettle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/mettle-go/mettle/internal/mark"
@@ -16,38 +17,39 @@ func Fallback[T any](fns ...func(context.Context) (T, error)) func(context.Conte
 	if len(fns) == 0 {
 		panic("mettle: Fallback: no functions, want 1 or more")
 	}
-	for _, fn := range fns {
+	for i, fn := range fns {
 		if fn == nil {
-			panic("mettle: Fallback: a function is nil")
+			panic(fmt.Sprintf("mettle: Fallback: function %d is nil, want a function", i+1))
 		}
 	}
 	fns = append([]func(context.Context) (T, error)(nil), fns...)
 	return func(ctx context.Context) (T, error) {
-		v, err := fns[0](ctx)
-		if err == nil {
-			return v, nil
-		}
-		failed := []error{err}
-		for _, fn := range fns[1:] {
-			if ctx.Err() != nil {
+		var zero T
+		var failed []error
+		linkCtx := ctx
+		for i, fn := range fns {
+			if i > 0 && ctx.Err() != nil {
 				break
 			}
-			v, err := fn(context.WithValue(ctx, lastErrorKey{}, failed[len(failed)-1]))
+			v, err := fn(linkCtx)
 			if err == nil {
 				return v, nil
 			}
 			if !errors.Is(err, errSkipped) {
 				failed = append(failed, err)
+				linkCtx = context.WithValue(ctx, lastErrorKey{}, err)
 			}
 		}
-		var zero T
+		if len(failed) == 0 {
+			return zero, errSkipped // a chain within a chain, none of whose links is for the error that led to it
+		}
 		return zero, chained(failed)
 	}
 }
 
-// When returns a link of a Fallback that is used only if match holds for the error of the last link that ran. Otherwise
-// the chain goes on to the next one. Outside of a Fallback, or as its first link, it has no error to
-// match and says so. When panics if match or fn is nil.
+// When returns a link of a Fallback that is used only if match holds for the error of the last link that was used. Otherwise
+// the chain goes on to the next one. As a first link it has no error to match and says so, unless its chain is itself a later
+// link of another, whose error it then matches. When panics if match or fn is nil.
 func When[T any](match func(error) bool, fn func(context.Context) (T, error)) func(context.Context) (T, error) {
 	if match == nil || fn == nil {
 		panic("mettle: When: match or fn is nil, want a function")

@@ -59,6 +59,8 @@ func sorted(p Policy) slot {
 		return slot{timeout: p}
 	case Gate:
 		return slot{guest: p}
+	case nil:
+		panic("mettle: the policy of a call is nil, want a Policy")
 	default:
 		return slot{foreign: p}
 	}

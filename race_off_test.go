@@ -1,0 +1,5 @@
+//go:build !race
+
+package mettle_test
+
+const raceEnabled = false
