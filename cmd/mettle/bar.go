@@ -70,8 +70,9 @@ func (b *bar) show(c fetch.Counts, took time.Duration) {
 }
 
 func (b *bar) stopping(c fetch.Counts, grace time.Duration) {
-	notice := stopNotice(c, grace)
-	if _, err := io.WriteString(b.pool, notice); err != nil { // the terminal is gone, or its size is
+	// The terminal may have put a ^C at the start of the line.
+	notice := "\r" + stopNotice(c, grace)
+	if _, err := io.WriteString(b.pool, notice); err != nil { // the bar is gone
 		io.WriteString(b.w, notice)
 	}
 }
@@ -79,5 +80,5 @@ func (b *bar) stopping(c fetch.Counts, grace time.Duration) {
 func (b *bar) end(c fetch.Counts, took time.Duration) {
 	b.line.Abort(true)
 	b.pool.Wait()
-	fmt.Fprintf(b.w, "mettle: %s\n", summary(c, took))
+	fmt.Fprintf(b.w, "\rmettle: %s\n", summary(c, took))
 }

@@ -80,9 +80,12 @@ func cannotRead(name string, err error) *failure {
 	return f
 }
 
-// plainError is err without the operation and the file.
+// plainError is err without what the line about it says already: the operation, the file, the address.
 func plainError(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*os.SyscallError](err); ok {
 		return e.Err
 	}
 	return err

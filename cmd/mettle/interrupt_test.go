@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A gate is a server that answers /ok at once, and other paths only once they are released.
+type gate struct {
+	*httptest.Server
+	entered chan string
+	release chan struct{}
+}
+
+func newGate(t *testing.T) *gate {
+	g := &gate{entered: make(chan string, 100), release: make(chan struct{})}
+	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/ok") {
+			return
+		}
+		g.entered <- r.URL.Path
+		select {
+		case <-g.release:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(g.Close)
+	return g
+}
+
+// list writes a file of URLs.
+func (g *gate) list(t *testing.T, paths ...string) string {
+	name := filepath.Join(t.TempDir(), "urls.txt")
+	var text strings.Builder
+	for _, p := range paths {
+		fmt.Fprintln(&text, g.URL+p)
+	}
+	if err := os.WriteFile(name, []byte(text.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// A process is a running mettle.
+type process struct {
+	*exec.Cmd
+	t      *testing.T
+	stderr *bufio.Reader
+}
+
+func start(t *testing.T, stdin io.Reader, stdout io.Writer, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command("mettle", args...), t: t}
+	p.Stdin, p.Stdout = stdin, stdout
+	pipe, err := p.StderrPipe()
+	if err == nil {
+		err = p.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Process.Kill() })
+	p.stderr = bufio.NewReader(pipe)
+	return p
+}
+
+// says wants the next lines on stderr to begin like that.
+func (p *process) says(prefixes ...string) {
+	p.t.Helper()
+	for _, want := range prefixes {
+		if line, err := p.stderr.ReadString('\n'); err != nil || !strings.HasPrefix(line, want) {
+			p.t.Fatalf("stderr says %q, %v, want %q", line, err, want)
+		}
+	}
+}
+
+// ends wants nothing more on stderr, and that exit code.
+func (p *process) ends(code int) {
+	p.t.Helper()
+	if rest, _ := io.ReadAll(p.stderr); len(rest) > 0 {
+		p.t.Errorf("stderr goes on with %q", rest)
+	}
+	if p.Wait(); p.ProcessState.ExitCode() != code {
+		p.t.Errorf("it ended with %v, want code %d", p.ProcessState, code)
+	}
+}
+
+func outcomes(t *testing.T, file string) (ok int) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range recordsOf(t.Fatalf, string(text)) {
+		if !r.OK {
+			t.Errorf("%s is %s: %v", r.URL, r.Outcome, r.Error)
+		}
+		ok++
+	}
+	return ok
+}
+
+func TestFirstSignalLetsRunningRequestsFinish(t *testing.T) {
+	for _, tt := range []struct {
+		signal syscall.Signal
+		code   int
+	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
+		g := newGate(t)
+		out := filepath.Join(t.TempDir(), "out.jsonl")
+		list := g.list(t, "/wait/1", "/wait/2", "/wait/3", "/wait/4", "/wait/5")
+		p := start(t, nil, nil, "fetch", "-c", "2", "--grace", "1h", "-o", out, list)
+		<-g.entered
+		<-g.entered
+		p.Process.Signal(tt.signal)
+		p.says("mettle: stopping, 2 running requests may finish within 1h0m0s\n", "hint: press Ctrl-C again to exit now\n")
+		close(g.release)
+		p.says("mettle: 2 ok, 0 failed, 3 still to do of 5 in ")
+		p.ends(tt.code)
+		if n := outcomes(t, out); n != 2 || len(g.entered) != 0 {
+			t.Errorf("%d results and %d more requests, want 2 and none", n, len(g.entered))
+		}
+	}
+}
+
+func TestRequestsThatOutlastTheGraceAreStillToDo(t *testing.T) {
+	g := newGate(t)
+	out := filepath.Join(t.TempDir(), "out.jsonl")
+	p := start(t, nil, nil, "fetch", "-c", "1", "--grace", "0", "-o", out, g.list(t, "/ok", "/wait/1", "/wait/2"))
+	<-g.entered
+	p.Process.Signal(os.Interrupt)
+	p.says("mettle: stopping, 1 running request ", "hint: ", "mettle: 1 ok, 0 failed, 2 still to do of 3 in ")
+	p.ends(130)
+	if n := outcomes(t, out); n != 1 {
+		t.Errorf("%d results, want 1", n)
+	}
+}
+
+func TestSecondSignalExitsNow(t *testing.T) {
+	g := newGate(t)
+	out := filepath.Join(t.TempDir(), "out.jsonl")
+	p := start(t, nil, nil, "fetch", "-c", "1", "--grace", "1h", "-o", out, g.list(t, "/ok/1", "/ok/2", "/wait/1", "/wait/2"))
+	<-g.entered
+	p.Process.Signal(os.Interrupt)
+	p.says("mettle: stopping, 1 running request may finish", "hint: ")
+	p.Process.Signal(os.Interrupt)
+	p.says("mettle: 2 ok, 0 failed, 2 still to do of 4 in ")
+	p.ends(130)
+	if n := outcomes(t, out); n != 2 {
+		t.Errorf("%d results, want 2", n)
+	}
+}
+
+func TestASignalThatComesTooLateChangesNothing(t *testing.T) {
+	g := newGate(t)
+	var out strings.Builder
+	p := start(t, nil, &out, "fetch", g.list(t, "/wait"))
+	<-g.entered
+	p.Process.Signal(os.Interrupt)
+	p.says("mettle: stopping", "hint: ")
+	close(g.release)
+	p.says("mettle: 1 ok, 0 failed of 1 in ")
+	p.ends(0)
+}
+
+func TestSignalWhileStdinSaysNothing(t *testing.T) {
+	g := newGate(t)
+	r, w, err := os.Pipe() // stays open: there could be more
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	defer r.Close()
+	fmt.Fprintln(w, g.URL+"/wait")
+	p := start(t, r, io.Discard, "fetch", "--progress", "plain")
+	<-g.entered
+	p.Process.Signal(os.Interrupt)
+	p.says("mettle: stopping, 1 running request may finish", "hint: ")
+	close(g.release)
+	p.says("mettle: 1 ok, 0 failed of 1 read so far in ")
+	p.ends(130)
+}
+
+func TestSecondSignalEndsAWriteThatHangs(t *testing.T) {
+	g := newGate(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	fill(t, w)
+	p := start(t, nil, w, "fetch", "-c", "1", g.list(t, "/wait", "/ok"))
+	w.Close()
+	<-g.entered
+	close(g.release) // its result cannot be written
+	p.Process.Signal(os.Interrupt)
+	p.says("mettle: stopping, ")
+	p.Process.Signal(os.Interrupt)
+	io.Copy(io.Discard, p.stderr)
+	p.ends(130)
+}
+
+// fill writes to a pipe until it takes no more.
+func fill(t *testing.T, w *os.File) {
+	t.Helper()
+	conn, err := w.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	junk := make([]byte, 4096)
+	conn.Write(func(fd uintptr) bool {
+		for err == nil {
+			_, err = syscall.Write(int(fd), junk)
+		}
+		return true
+	})
+	if err != syscall.EAGAIN {
+		t.Fatal(err)
+	}
+}
+
+func TestClosedStdoutEndsWithCode6(t *testing.T) {
+	g := newGate(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	p := start(t, nil, w, "fetch", g.list(t, "/ok"))
+	w.Close()
+	p.says("mettle: 1 ok, 0 failed of 1 in ", "mettle: cannot write results to stdout: broken pipe\n")
+	p.ends(6)
+}
