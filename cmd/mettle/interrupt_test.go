@@ -197,14 +197,18 @@ func TestSecondSignalEndsAWriteThatHangs(t *testing.T) {
 	}
 	defer r.Close()
 	fill(t, w)
-	p := start(t, nil, w, "fetch", "-c", "1", g.list(t, "/wait", "/ok"))
+	p := start(t, nil, w, "fetch", "-c", "1", g.list(t, "/wait/1", "/wait/2"))
 	w.Close()
 	<-g.entered
-	close(g.release) // its result cannot be written
+	close(g.release)
+	<-g.entered // so the first result is on its way into the pipe
 	p.Process.Signal(os.Interrupt)
 	p.says("mettle: stopping, ")
 	p.Process.Signal(os.Interrupt)
-	io.Copy(io.Discard, p.stderr)
+	rest, _ := io.ReadAll(p.stderr)
+	if strings.Contains(string(rest), "still to do") {
+		t.Errorf("the write did not hang: %s", rest)
+	}
 	p.ends(130)
 }
 
