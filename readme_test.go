@@ -85,7 +85,7 @@ func papers(t *testing.T) []string {
 // A pattern that matches nothing passes, and a command in the papers that runs nothing would prove nothing. A bar is not
 // understood, since a table has to escape it and who copies it from the source would run something else.
 func TestCommandsInThePapersRunTests(t *testing.T) {
-	command := regexp.MustCompile(`go test -run '([^'|]*)'((?: \./[\w./]*)+)`)
+	command := regexp.MustCompile(`go test -run '([^'|]*)'((?: \.[\w./]*)+)`)
 	found := 0
 	for _, paper := range papers(t) {
 		body := paperText(t, paper)
