@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/mettle-go/mettle/breaker"
+	"github.com/mettle-go/mettle/internal/clock"
 )
 
 type key struct{}
@@ -60,6 +62,21 @@ func BenchmarkClosedFailures(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	br, ctx := breaker.New(breaker.Config{Trip: breaker.Consecutive(1)}), request(b)
 	br.Do(ctx, down)
+	b.ReportAllocs()
+	for b.Loop() {
+		if br.Do(ctx, nothing) == nil {
+			b.Fatal("admitted")
+		}
+	}
+}
+
+// The one probe is under way and everybody else is rejected.
+func BenchmarkHalfOpenReject(b *testing.B) {
+	br, ctx := breaker.New(breaker.Config{Trip: breaker.Consecutive(1), Cooldown: time.Hour}), request(b)
+	br.Do(ctx, down)
+	if _, _, err := br.AcquireAt(ctx, clock.Now().Add(time.Hour)); err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		if br.Do(ctx, nothing) == nil {

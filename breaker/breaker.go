@@ -62,8 +62,8 @@ func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) (err e
 	return fn(ctx)
 }
 
-// Acquire admits the caller, who must call the permit's Done once, or returns a *mettle.RejectedError. It does not wait and does not look at
-// ctx, which Done hands to mettle.Judge.
+// Acquire admits the caller, who must call the permit's Done once, or returns a *mettle.RejectedError. It
+// does not wait and does not look at ctx, which Done hands to mettle.Judge.
 func (b *Breaker) Acquire(ctx context.Context) (mettle.Permit, error) {
 	token, _, err := b.AcquireAt(ctx, clock.Unread)
 	if err != nil {
@@ -102,8 +102,9 @@ func (b *Breaker) Release(ctx context.Context, token uint64, err error) {
 // next caller.
 func (b *Breaker) State() State { return State(b.current.Load().Phase) }
 
-// Describe tells the breaker's name and state, how many calls it counted (not those it ignored), how many of them failed, how many it
-// rejected, how often it opened and, while it is open, the seconds until it admits probes.
+// Describe tells the breaker's name and state, how many calls it counted (not those it ignored), how many of
+// them failed, how many it rejected, how often it opened and, while it is open, the seconds until it admits
+// probes.
 func (b *Breaker) Describe() mettle.Description {
 	p := b.current.Load()
 	d := mettle.Description{Kind: kind, Name: b.name, State: p.Phase.String(), Metrics: []mettle.Metric{

@@ -14,17 +14,18 @@ type Config struct {
 	Name string
 	// Trip decides when to open. The zero Trip means Shift(0.1, 0.5, 12).
 	Trip Trip
-	// Cooldown is how long the breaker stays open the first time, and how long probes may keep their places. 0 means 5 s.
+	// Cooldown is how long the breaker stays open the first time, and how long probes may keep their places.
+	// 0 means 5 s.
 	Cooldown time.Duration
-	// MaxCooldown is the longest cooldown to which failed recoveries raise it. 0 means 60 s, or Cooldown if that is longer.
-	// Set it to Cooldown for a cooldown that is always the same.
+	// MaxCooldown is the longest cooldown to which failed recoveries raise it. 0 means 60 s, or Cooldown if
+	// that is longer. Set it to Cooldown for a cooldown that is always the same.
 	MaxCooldown time.Duration
 	// Probes is how many calls run at a time in half-open. 0 means 1.
 	Probes int
 	// Successes is how many probes have to succeed to close the breaker. 0 means 3.
 	Successes int
-	// Classify gives the verdict on an error that fn returned. It must be safe for concurrent use. Nil means that every error is a
-	// mettle.Failure. See mettle.Judge for what is decided before Classify is asked.
+	// Classify gives the verdict on an error that fn returned. It must be safe for concurrent use. Nil means
+	// that every error is a mettle.Failure. See mettle.Judge for what is decided before Classify is asked.
 	Classify func(error) mettle.Verdict
 	// Observer is told of state changes and rejections. Nil means nobody.
 	Observer mettle.Observer

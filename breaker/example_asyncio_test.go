@@ -9,8 +9,8 @@ import (
 	"github.com/mettle-go/mettle/breaker"
 )
 
-// The breaker that most asyncio services carry: it opens after 5 failures in a row, waits for 60 s, lets one call through at a
-// time, and closes after 3 successes.
+// The breaker that most asyncio services carry: it opens after 5 failures in a row, waits for 60 s, lets one
+// call through at a time, and closes after 3 successes.
 func Example_asyncio() {
 	payments := breaker.New(breaker.Config{
 		Name:        "payments",

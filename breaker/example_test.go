@@ -87,8 +87,8 @@ func ExampleConsecutive() {
 	// Output: closed closed closed closed closed open
 }
 
-// A dependency of which one call in a thousand fails on a good day and one in fifty on a bad one: the breaker opens when the
-// evidence for the bad day outweighs that for the good one by e¹⁰.
+// A dependency of which one call in a thousand fails on a good day and one in fifty on a bad one: the breaker
+// opens when the evidence for the bad day outweighs that for the good one by e¹⁰.
 func ExampleShift() {
 	b := breaker.New(breaker.Config{Trip: breaker.Shift(0.001, 0.02, 10)})
 	calls := 0

@@ -14,9 +14,10 @@ import (
 
 // A period is the time a breaker spends in one state. All of it but the word is immutable once it is the current one.
 //
-// It ends in two steps: whoever decides so on the current word seals the word by compare-and-swap, which makes that decision
-// unique and the last of the period, and then makes the next period the current one. Who meets a sealed word is in
-// between: a closed breaker still admits him, and his result will be too late to count; the others reject.
+// It ends in two steps: whoever decides so on the current word seals the word by compare-and-swap, which
+// makes that decision unique and the last of the period, and then makes the next period the current one. Who
+// meets a sealed word is in between: a closed breaker still admits him, and his result will be too late to
+// count; the others reject.
 type period struct {
 	core.Epoch
 	word atomic.Uint64

@@ -6,8 +6,8 @@ import (
 	core "github.com/mettle-go/mettle/internal/core/breaker"
 )
 
-// A Trip decides when a closed breaker opens. It is an immutable value, made by Shift or Consecutive, and may be shared; the
-// zero Trip means Shift(0.1, 0.5, 12).
+// A Trip decides when a closed breaker opens. It is an immutable value, made by Shift or Consecutive, and may
+// be shared; the zero Trip means Shift(0.1, 0.5, 12).
 type Trip struct {
 	kind                      tripKind
 	n                         int
@@ -22,15 +22,16 @@ const (
 	shift
 )
 
-// Consecutive trips at the nth failure in a row. A success begins the count anew, an ignored call leaves it as it is. For an n below 1,
-// Config.Validate has an error.
+// Consecutive trips at the nth failure in a row. A success begins the count anew, an ignored call leaves it
+// as it is. For an n below 1, Config.Validate has an error.
 func Consecutive(n int) Trip { return Trip{kind: consecutive, n: n} }
 
-// Shift trips when the rate of failures has shifted from tolerated towards bad. The threshold says how sure it has to be, in
-// nats of likelihood; see the package's description for the formula and for what the default (0.1, 0.5, 12) achieves.
+// Shift trips when the rate of failures has shifted from tolerated towards bad. The threshold says how sure
+// it has to be, in nats of likelihood; see the package's description for the formula and for what the default
+// (0.1, 0.5, 12) achieves.
 //
-// Rates in between bad and tolerated trip too, if later. For Config.Validate to accept it, tolerated must be above 0, bad above tolerated and
-// below 1, and threshold above 0 and at most a million.
+// Rates in between bad and tolerated trip too, if later. For Config.Validate to accept it, tolerated must be
+// above 0, bad above tolerated and below 1, and threshold above 0 and at most a million.
 func Shift(tolerated, bad, threshold float64) Trip {
 	return Trip{kind: shift, tolerated: tolerated, bad: bad, threshold: threshold}
 }

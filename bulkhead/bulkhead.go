@@ -56,8 +56,8 @@ func (c Config) Validate() error {
 // A Bulkhead limits how many calls run at a time. It is a mettle.Gate, safe for concurrent use, and must not be
 // copied.
 type Bulkhead struct {
-	// word is the state of machine. All that is needed where a place is free is done to it alone; the number of waiters in it
-	// changes only under mu.
+	// word is the state of machine. All that is needed where a place is free is done to it alone; the number
+	// of waiters in it changes only under mu.
 	word    atomic.Uint64
 	machine core.Machine
 
@@ -97,8 +97,8 @@ func (b *Bulkhead) Do(ctx context.Context, fn func(context.Context) error) error
 	return fn(ctx)
 }
 
-// Acquire gives the caller a place, after waiting for it if need be, until he calls the permit's Done once; or it returns a
-// *mettle.RejectedError. A place that is free is given without a look at ctx.
+// Acquire gives the caller a place, after waiting for it if need be, until he calls the permit's Done once;
+// or it returns a *mettle.RejectedError. A place that is free is given without a look at ctx.
 func (b *Bulkhead) Acquire(ctx context.Context) (mettle.Permit, error) {
 	token, _, err := b.AcquireAt(ctx, clock.Unread)
 	if err != nil {
@@ -140,8 +140,8 @@ func (b *Bulkhead) Release(context.Context, uint64, error) {
 	}
 }
 
-// Describe tells the bulkhead's name and limit, how many are inside and how many wait, and how many were admitted, how many of them after waiting, and
-// how many rejected.
+// Describe tells the bulkhead's name and limit, how many are inside and how many wait, and how many were
+// admitted, how many of them after waiting, and how many rejected.
 func (b *Bulkhead) Describe() mettle.Description {
 	inside, waiting := core.Counts(b.word.Load())
 	return mettle.Description{Kind: kind, Name: b.name, Limit: int64(b.machine.Limit), Metrics: []mettle.Metric{

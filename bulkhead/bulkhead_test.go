@@ -13,9 +13,16 @@ import (
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/bulkhead"
+	"github.com/mettle-go/mettle/internal/layer"
 )
 
 var bg = context.Background()
+
+var (
+	_ mettle.Gate      = (*bulkhead.Bulkhead)(nil)
+	_ mettle.Describer = (*bulkhead.Bulkhead)(nil)
+	_ layer.Gate       = (*bulkhead.Bulkhead)(nil)
+)
 
 // occupy takes n places and returns what gives one back.
 func occupy(t *testing.T, b *bulkhead.Bulkhead, n int) func() {
@@ -127,7 +134,8 @@ func TestSemantics2AContextThatEndsInTheQueueIsARejection(t *testing.T) {
 					t.Errorf("the message is %q", err)
 				}
 				wantCounts(t, b, 1, 0)
-				// Now that it has ended, the context is turned away at once where it would wait, and let in where it need not.
+				// Now that it has ended, the context is turned away at once where it would wait, and let in
+				// where it need not.
 				wantRejection(t, b.Do(ctx, nothing), tc.want...)
 				leave()
 				if err := b.Do(ctx, nothing); err != nil {

@@ -90,8 +90,8 @@ func (b real) acquire(ctx context.Context) error {
 func (b real) release()                 { b.Release(context.Background(), 0, nil) }
 func (b real) counts() (uint64, uint64) { return core.Counts(b.word.Load()) }
 
-// check makes operations of the bytes, does them to the subject and to the model, and returns the first difference. It runs in a
-// bubble, where it leaves no goroutine behind.
+// check makes operations of the bytes, does them to the subject and to the model, and returns the first
+// difference. It runs in a bubble, where it leaves no goroutine behind.
 func check(data []byte, with func(Config) subject) (err error) {
 	next := func() int {
 		if len(data) == 0 {

@@ -47,7 +47,8 @@ func (b *Bulkhead) waited(ctx context.Context, w *waitq.Waiter, outcome waitq.Ou
 	return 0, clock.Unread, nil
 }
 
-// line puts the caller into the queue. The waiter is nil if he is not queued, or would be but for his context, which has ended.
+// line puts the caller into the queue. The waiter is nil if he is not queued, or would be but for his
+// context, which has ended.
 func (b *Bulkhead) line(ctx context.Context) (*waitq.Waiter, core.Answer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,8 +98,8 @@ func (b *Bulkhead) hand() bool {
 	return true
 }
 
-// interrupted returns the error of a caller whose context ended before he got a place: it is both what the context says and its
-// cause.
+// interrupted returns the error of a caller whose context ended before he got a place: it is both what the
+// context says and its cause.
 func (b *Bulkhead) interrupted(ctx context.Context) *mettle.RejectedError {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if !errors.Is(cause, err) {

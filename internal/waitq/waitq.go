@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// maxSpare bounds how many waiters a queue keeps for later: enough for any queue that is not itself the problem, and a
-// few hundred kilobytes at most.
+// maxSpare bounds how many waiters a queue keeps for later: enough for any queue that is not itself the
+// problem, and a few hundred kilobytes at most.
 const maxSpare = 1024
 
-// A Queue holds waiters in the order in which they came. It has no lock: its owner's guards every method, and the Waiters'
-// Remove and Recycle with them. The zero Queue is empty and ready for use.
+// A Queue holds waiters in the order in which they came. It has no lock: its owner's guards every method, and
+// the Waiters' Remove and Recycle with them. The zero Queue is empty and ready for use.
 //
-// Used waiters are kept in the Queue itself and not in a sync.Pool of the package: their channels and timers may belong to a
-// testing/synctest bubble and must not reach another one.
+// Used waiters are kept in the Queue itself and not in a sync.Pool of the package: their channels and timers
+// may belong to a testing/synctest bubble and must not reach another one.
 type Queue struct {
 	front, back *Waiter
 	spare       *Waiter // linked by next
@@ -98,8 +98,8 @@ const (
 	Late                   // by the limit
 )
 
-// Wait waits for w's Grant, but not longer than limit, 0 meaning as long as ctx allows. After any other outcome than Granted a Grant may be on its
-// way: see Remove, and receive it by Taken.
+// Wait waits for w's Grant, but not longer than limit, 0 meaning as long as ctx allows. After any other
+// outcome than Granted a Grant may be on its way: see Remove, and receive it by Taken.
 func (w *Waiter) Wait(ctx context.Context, limit time.Duration) Outcome {
 	var late <-chan time.Time
 	if limit > 0 {

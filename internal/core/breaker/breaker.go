@@ -1,8 +1,8 @@
 // Package breaker decides when a circuit breaker opens, probes and closes: a pure state machine.
 //
-// It comes in two forms made of the same functions. Enter, Leave and Next decide on one period and its word, for package
-// breaker, which applies what they say by compare-and-swap. Admit and Settle do the same to a State that
-// belongs to one goroutine, for owners that keep many breakers in a loop or run in virtual time.
+// It comes in two forms made of the same functions. Enter, Leave and Next decide on one period and its word,
+// for package breaker, which applies what they say by compare-and-swap. Admit and Settle do the same to a
+// State that belongs to one goroutine, for owners that keep many breakers in a loop or run in virtual time.
 package breaker
 
 import (
@@ -156,8 +156,8 @@ func (m *Machine) Next(e *Epoch, to Phase, now int64, draw uint64) Epoch {
 	return next
 }
 
-// Left returns how long after now the period's cooldown, or the time of its probes, lasts. A clock that went back does not
-// lengthen it.
+// Left returns how long after now the period's cooldown, or the time of its probes, lasts. A clock that went
+// back does not lengthen it.
 func (e *Epoch) Left(now int64) time.Duration {
 	return min(clock.Instant(e.Until).Sub(clock.Instant(now)), clock.Instant(e.Until).Sub(clock.Instant(e.Since)))
 }

@@ -9,8 +9,8 @@ const unit = 1 << 40
 // MaxThreshold is the largest threshold that Shift accepts.
 const MaxThreshold = 1e6
 
-// A Trip is a detector whose state is one sum: a failure adds to it, a success takes off, never below 0, and at the limit
-// the breaker opens.
+// A Trip is a detector whose state is one sum: a failure adds to it, a success takes off, never below 0, and
+// at the limit the breaker opens.
 type Trip struct {
 	up, down, limit uint64
 }
@@ -20,9 +20,9 @@ func Consecutive(n int) Trip {
 	return Trip{up: 1, down: math.MaxUint64, limit: uint64(n)}
 }
 
-// Shift trips when the failure rate has shifted from tolerated to bad: Page's cumulative sum of the log-likelihood
-// ratio between the two. It reports false if not 0 < tolerated < bad < 1, if threshold is not within (0, MaxThreshold], or if
-// the rates are so close that a call would count for nothing.
+// Shift trips when the failure rate has shifted from tolerated to bad: Page's cumulative sum of the
+// log-likelihood ratio between the two. It reports false if not 0 < tolerated < bad < 1, if threshold is not
+// within (0, MaxThreshold], or if the rates are so close that a call would count for nothing.
 func Shift(tolerated, bad, threshold float64) (Trip, bool) {
 	// Written so that NaN fails each.
 	if !(0 < tolerated && tolerated < bad && bad < 1) || !(0 < threshold && threshold <= MaxThreshold) {

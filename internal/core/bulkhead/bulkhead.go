@@ -11,9 +11,10 @@ const (
 
 // A Machine is a bulkhead's configuration. It is immutable.
 //
-// Its functions are given a word and return the next one. Somebody waits only while all places are taken, and nobody else is
-// given a place then: this is what makes the queue fair. Within an owner that shares the word, the number inside may change by
-// compare-and-swap; the number of waiters must change together with the queue they wait in.
+// Its functions are given a word and return the next one. Somebody waits only while all places are taken, and
+// nobody else is given a place then: this is what makes the queue fair. Within an owner that shares the word,
+// the number inside may change by compare-and-swap; the number of waiters must change together with the queue
+// they wait in.
 type Machine struct {
 	Limit uint64 // places, 1 to MaxCount
 	Queue uint64 // who may wait for one, 0 to MaxCount
