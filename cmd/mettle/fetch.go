@@ -58,7 +58,7 @@ written, 130 or 143 interrupted.`,
 	flags.Var(headers(f.config.Header), "header", "send that header with every request (repeatable)")
 	flags.VarP(file(&f.output), "output", "o", "write results to a new `FILE`, not to stdout")
 	flags.Var(choice(&f.progress, progressAuto, progressBar, progressPlain, progressJSON, progressNone), "progress",
-		"show progress on stderr: bar (on a terminal), plain, json or none")
+		"show progress on stderr: bar (on a terminal of its own), plain, json or none")
 	flags.Var(span(&f.config.Grace, 10*time.Second, true), "grace", "let running requests go on for that time after Ctrl-C")
 	return cmd
 }
@@ -83,7 +83,8 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 	}
 	c.Grace = max(c.Grace, 1) // Config takes 0 for its default
 	c.Meter = new(fetch.Meter)
-	shown := newMonitor(newView(f.progress, stderr, in.terminal), c.Meter.Counts)
+	shared := in.terminal || isTerminal(out.w)
+	shown := newMonitor(newView(f.progress, stderr, shared), c.Meter.Counts)
 	ctx, signals := onInterrupt(cmd.Context(), func() { shown.stopping(f.config.Grace) })
 	c.Stop = signals.stop
 	counts, err := fetch.Run(ctx, c, in.source, out)
@@ -104,7 +105,7 @@ func outcome(c fetch.Counts, err error, interrupted int) error {
 	case err != nil && interrupted != 0:
 		return &failure{code: interrupted}
 	case errors.Is(err, fetch.ErrRead):
-		return cannotRead("the input", err)
+		return cannotRead(inputOf(err), err)
 	case err != nil:
 		return fmt.Errorf("fetch: %w", err)
 	}

@@ -80,6 +80,14 @@ func cannotRead(name string, err error) *failure {
 	return f
 }
 
+// inputOf is the name of the input whose reading failed with err.
+func inputOf(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Path
+	}
+	return "the input"
+}
+
 // plainError is err without what the line about it says already: the operation, the file, the address.
 func plainError(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {

@@ -47,6 +47,9 @@ func onInterrupt(ctx context.Context, stopping func()) (context.Context, *interr
 		}
 	}
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as it is under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	watching.Go(func() {
 		if !next() {
 			return

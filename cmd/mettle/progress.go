@@ -28,18 +28,18 @@ type view interface {
 	end(c fetch.Counts, took time.Duration) // the last call
 }
 
-// newView returns the view of that kind. A bar needs a terminal that can move its cursor; elsewhere it would be thousands of lines.
-func newView(kind string, stderr io.Writer, typing bool) view {
-	able := isTerminal(stderr) && os.Getenv("TERM") != "dumb"
+// newView returns the view of that kind. A bar needs a terminal that can move its cursor, and that it does not share with results or
+// with a person who types: it would overwrite them.
+func newView(kind string, stderr io.Writer, shared bool) view {
 	switch {
 	case kind == progressJSON:
-		return jsonView{stderr}
+		return &jsonView{w: stderr}
 	case kind == progressNone:
 		return quietView{stderr}
-	case able && (kind == progressBar || kind == progressAuto && !typing):
-		return newBar(stderr)
+	case kind == progressPlain, shared, !isTerminal(stderr), os.Getenv("TERM") == "dumb":
+		return plainView{quietView{stderr}}
 	}
-	return plainView{quietView{stderr}}
+	return newBar(stderr)
 }
 
 // A monitor keeps a view up to date with a run, from a goroutine of its own.
@@ -111,14 +111,17 @@ func (v plainView) end(c fetch.Counts, took time.Duration) {
 }
 
 // jsonView writes an object a second, for programs.
-type jsonView struct{ w io.Writer }
+type jsonView struct {
+	w       io.Writer
+	stopped bool // by a signal
+}
 
-func (v jsonView) period() time.Duration                        { return time.Second }
-func (v jsonView) show(c fetch.Counts, took time.Duration)      { v.write(c, took, false) }
-func (v jsonView) end(c fetch.Counts, took time.Duration)       { v.write(c, took, true) }
-func (v jsonView) stopping(c fetch.Counts, grace time.Duration) {}
+func (v *jsonView) period() time.Duration                   { return time.Second }
+func (v *jsonView) show(c fetch.Counts, took time.Duration) { v.write(c, took, false) }
+func (v *jsonView) end(c fetch.Counts, took time.Duration)  { v.write(c, took, true) }
+func (v *jsonView) stopping(fetch.Counts, time.Duration)    { v.stopped = true }
 
-func (v jsonView) write(c fetch.Counts, took time.Duration, final bool) {
+func (v *jsonView) write(c fetch.Counts, took time.Duration, final bool) {
 	json.NewEncoder(v.w).Encode(struct { // nobody is there to hear of an error on stderr
 		ElapsedMS int64                `json:"elapsed_ms"`
 		Read      int64                `json:"read"`
@@ -132,9 +135,10 @@ func (v jsonView) write(c fetch.Counts, took time.Duration, final bool) {
 		Running   int64                `json:"running"`
 		Waiting   int64                `json:"waiting"`
 		Resting   int64                `json:"resting"`
+		Stopping  bool                 `json:"stopping"`
 		Final     bool                 `json:"final"`
 	}{
 		took.Milliseconds(), c.Read, c.AllRead, c.OK, c.Failed, c.Left(), c.Kinds, c.Attempts, c.Bytes,
-		c.Running, c.Waiting, c.Resting, final,
+		c.Running, c.Waiting, c.Resting, v.stopped, final,
 	})
 }
