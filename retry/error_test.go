@@ -166,3 +166,12 @@ func TestErrorsHaveNamesOfTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestNestedRetriesMultiply(t *testing.T) {
+	p := retry.New(retry.Config{Backoff: instant})
+	fn, calls := script(errDown)
+	err := p.Do(t.Context(), func(ctx context.Context) error { return p.Do(ctx, fn) })
+	if *calls != 9 || len(exhausted(t, err).Attempts) != 3 {
+		t.Errorf("%v after %d calls, want 9", err, *calls)
+	}
+}

@@ -240,12 +240,3 @@ func TestHistoriesAreNotShared(t *testing.T) {
 		t.Errorf("%d wrong results", wrong.Load())
 	}
 }
-
-func TestNestedRetriesMultiply(t *testing.T) {
-	p := retry.New(retry.Config{Backoff: instant})
-	fn, calls := script(errDown)
-	err := p.Do(t.Context(), func(ctx context.Context) error { return p.Do(ctx, fn) })
-	if *calls != 9 || len(exhausted(t, err).Attempts) != 3 {
-		t.Errorf("%v after %d calls, want 9", err, *calls)
-	}
-}
