@@ -59,7 +59,7 @@
 // threshold is slower and errs less.
 //
 // Consecutive(n) opens at the nth failure in a row. It is easy to explain, and blind to a dependency that
-// fails nine calls in ten if the tenth comes early enough.
+// fails most of its calls but never n in a row.
 //
 // # Defaults
 //
@@ -88,7 +88,8 @@
 // # Concurrency, cancellation, panics
 //
 // A Breaker is safe for concurrent use and has no lock. It never waits. A function that panics or ends its
-// goroutine by runtime.Goexit has failed, and the panic goes on its way. If Classify panics, the result is ignored.
+// goroutine by runtime.Goexit has failed, unless its caller had left, and Classify is not asked; the panic
+// goes on its way. If Classify itself panics, the result is ignored.
 //
 // # Cost
 //

@@ -242,7 +242,7 @@ func TestTimeThatGoesBack(t *testing.T) {
 	})
 }
 
-func TestArithmeticSaturates(t *testing.T) {
+func TestSemantics10ArithmeticSaturates(t *testing.T) {
 	m := &Machine{Trip: Consecutive(1), Cooldown: math.MaxInt64, MaxCooldown: math.MaxInt64, Probes: MaxCount, Successes: MaxCount}
 	d := &driver{t: t, m: m, s: m.Start(math.MaxInt64 - 1), now: math.MaxInt64 - 1}
 	d.settle(d.admit(), mettle.Failure, Open)
