@@ -19,13 +19,20 @@ import (
 )
 
 // Under the name mettle, the test binary is the command.
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"mettle": main}) }
+func TestMain(m *testing.M) {
+	os.Setenv("GORACE", noSleep)
+	testscript.Main(m, map[string]func(){"mettle": main})
+}
+
+// noSleep spares each process that the tests start the second that the race detector sleeps at its end.
+const noSleep = "atexit_sleep_ms=0"
 
 // Each script has a chaos server at $CHAOS, and a port that refuses connections at $CLOSED.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", noSleep)
 			srv := chaos.New(chaos.Config{Seed: 1})
 			if err := srv.Start(""); err != nil {
 				return err
