@@ -92,6 +92,25 @@ func TestEndTellsWhoseDeadlineItWas(t *testing.T) {
 	}
 }
 
+// overdue is a parent whose deadline is over and whose timer has not fired yet.
+type overdue struct {
+	context.Context
+	deadline time.Time
+}
+
+func (o overdue) Deadline() (time.Time, bool) { return o.deadline, true }
+
+func TestEndLeavesAnOverdueParentItsTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent := overdue{context.Background(), time.Now().Add(time.Second - 1)}
+		c := New(parent, limited(time.Second), clock.Now())
+		time.Sleep(time.Second)
+		if got := c.End(os.ErrDeadlineExceeded); got != os.ErrDeadlineExceeded {
+			t.Errorf("End = %v, want the error as it is: the parent's deadline was earlier", got)
+		}
+	})
+}
+
 // Until somebody needs it there is no timer and no tie to the parent.
 func TestNothingIsMadeUntilAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

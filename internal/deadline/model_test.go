@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,7 +44,7 @@ func (m *model) Deadline() (time.Time, bool) { return m.at, true }
 // pair is a context and its model, or the same child of both.
 type pair struct {
 	got, want context.Context
-	called    [2]int // by AfterFunc
+	called    [2]atomic.Int32 // by AfterFunc
 	afterFunc bool
 }
 
@@ -169,8 +170,8 @@ func script(t *testing.T, next func(n int) int, steps int) {
 			case 10:
 				if !p.afterFunc {
 					p.afterFunc = true
-					stopGot := context.AfterFunc(p.got, func() { p.called[0]++ })
-					stopWant := context.AfterFunc(p.want, func() { p.called[1]++ })
+					stopGot := context.AfterFunc(p.got, func() { p.called[0].Add(1) })
+					stopWant := context.AfterFunc(p.want, func() { p.called[1].Add(1) })
 					if next(4) == 0 {
 						if got, want := stopGot(), stopWant(); got != want {
 							t.Fatalf("%s: stop() = %v, want %v", op, got, want)
@@ -185,8 +186,8 @@ func script(t *testing.T, next func(n int) int, steps int) {
 			}
 			synctest.Wait()
 			for _, p := range pairs {
-				if p.called[0] != p.called[1] {
-					t.Fatalf("%s: AfterFunc called %d times, want %d", op, p.called[0], p.called[1])
+				if got, want := p.called[0].Load(), p.called[1].Load(); got != want {
+					t.Fatalf("%s: AfterFunc called %d times, want %d", op, got, want)
 				}
 			}
 			if next(5) == 0 {
