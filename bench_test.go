@@ -82,6 +82,14 @@ func BenchmarkRetryFirstTry(b *testing.B) {
 	}
 }
 
+func BenchmarkRetryFirstTryCall(b *testing.B) {
+	ctx, p := request(b), retry.New(retry.Config{})
+	b.ReportAllocs()
+	for b.Loop() {
+		mettle.Call(ctx, p, func(context.Context) (user, error) { return user{}, nil })
+	}
+}
+
 func BenchmarkRetryTwoFailures(b *testing.B) {
 	ctx, p := request(b), retry.New(retry.Config{Backoff: retry.Constant(0)})
 	b.ReportAllocs()

@@ -140,44 +140,6 @@ func TestForksOfAPolicyWithinAPolicy(t *testing.T) {
 	}
 }
 
-// A retry within a branch may succeed late; what it staged before is replaced, not added.
-func TestLaterResultOfABranchReplacesTheEarlier(t *testing.T) {
-	twice := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
-		fn(ctx)
-		return fn(ctx)
-	})
-	ctx, b := mettle.Fork(t.Context())
-	values := 0
-	v, err := mettle.Call(ctx, twice, func(context.Context) (int, error) { values++; return values, nil })
-	if v != 2 || err != nil {
-		t.Errorf("%d, %v, want 2: the last run of a policy that runs twice", v, err)
-	}
-	b.Keep() // nothing is staged on it: the Call began in it
-
-	both := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
-		ctx, b := mettle.Fork(ctx)
-		fn(ctx)
-		err := fn(ctx)
-		b.Keep()
-		return err
-	})
-	values = 0
-	v, err = mettle.Call(t.Context(), both, func(context.Context) (int, error) { values++; return values, nil })
-	if v != 2 || err != nil {
-		t.Errorf("%d, %v, want 2", v, err)
-	}
-}
-
-func TestUnkeptBranchLeavesTheZeroValue(t *testing.T) {
-	forgets := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
-		ctx, _ = mettle.Fork(ctx)
-		return fn(ctx)
-	})
-	if v, err := mettle.Call(t.Context(), forgets, func(context.Context) (int, error) { return 7, nil }); v != 0 || err != nil {
-		t.Errorf("%d, %v, want 0 and no error", v, err)
-	}
-}
-
 // Each run of the outer hedge makes a Call of its own, through a hedge too. The inner Calls' values belong to
 // their run and must be there at once, kept or not.
 func TestNestedCallInsideOverlappingRunsKeepsItsValue(t *testing.T) {

@@ -3,6 +3,7 @@ package mettle
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/mettle-go/mettle/internal/clock"
@@ -50,21 +51,37 @@ func Compose(outermost ...Policy) *Stack {
 }
 
 func sorted(p Policy) slot {
-	switch p := p.(type) {
-	case layer.Gate:
-		return slot{gate: p}
-	case layer.Retrier:
-		return slot{retry: p}
-	case layer.Bounder:
-		return slot{timeout: p}
-	case Gate:
-		return slot{guest: p}
-	case nil:
+	if p == nil {
 		panic("mettle: the policy of a call is nil, want a Policy")
-	default:
-		return slot{foreign: p}
 	}
+	switch own := p.(type) {
+	case layer.Gate:
+		if ours(p) {
+			return slot{gate: own}
+		}
+	case layer.Retrier:
+		if ours(p) {
+			return slot{retry: own}
+		}
+	case layer.Bounder:
+		if ours(p) {
+			return slot{timeout: own}
+		}
+	case Gate:
+		return slot{guest: own}
+	}
+	return slot{foreign: p}
 }
+
+// ours reports whether p's type is of this module. A type from elsewhere that embeds one of ours has our internal methods
+// too, but a Do of its own, and that one counts.
+func ours(p Policy) bool {
+	t := reflect.TypeOf(p)
+	return t.Kind() == reflect.Pointer && strings.HasPrefix(t.Elem().PkgPath(), module)
+}
+
+// module begins the import path of every package that has policies of ours.
+var module = reflect.TypeFor[Stack]().PkgPath() + "/"
 
 // Do runs fn under the stack's policies.
 func (s *Stack) Do(ctx context.Context, fn func(context.Context) error) error {

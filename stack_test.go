@@ -93,6 +93,22 @@ func TestTimeoutBeginsWhenItsCallDoes(t *testing.T) {
 	})
 }
 
+// One clock reading at the entry serves all layers, so that where there is a timeout the retry knows how long the first
+// attempt took.
+func TestFirstAttemptIsTimedWhereThereIsATimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		again := retry.New(retry.Config{Attempts: 2, Backoff: retry.Constant(time.Second)})
+		err := mettle.Compose(again, timeout.After(time.Minute)).Do(t.Context(), func(context.Context) error {
+			time.Sleep(time.Second)
+			return errDown
+		})
+		e, ok := errors.AsType[*retry.ExhaustedError](err)
+		if !ok || e.Attempts[0].Took != time.Second || e.Attempts[1].Took != time.Second || e.Elapsed != 3*time.Second {
+			t.Errorf("%+v, want two attempts of 1s in 3s", err)
+		}
+	})
+}
+
 // The value beside an error is the zero value, whatever the function returned.
 func TestCallReturnsTheZeroValueBesideAnError(t *testing.T) {
 	policies := map[string]mettle.Policy{
@@ -176,6 +192,55 @@ func TestRejectedError(t *testing.T) {
 		}
 		if !errors.Is(c.err, mettle.ErrRejected) || c.err.Reason != nil && !errors.Is(c.err, errGate) || errors.Is(c.err, errDown) {
 			t.Errorf("%q is not what it is", c.text)
+		}
+	}
+}
+
+// These embed our policies, as one does to add something to a type. Their Do must be the one that is called.
+type (
+	ownRetry struct {
+		*retry.Policy
+		dos *int
+	}
+	ownTimeout struct {
+		*timeout.Policy
+		dos *int
+	}
+	ownBreaker struct {
+		*breaker.Breaker
+		dos *int
+	}
+)
+
+func (p ownRetry) Do(ctx context.Context, fn func(context.Context) error) error {
+	*p.dos++
+	return p.Policy.Do(ctx, fn)
+}
+
+func (p *ownTimeout) Do(ctx context.Context, fn func(context.Context) error) error {
+	*p.dos++
+	return p.Policy.Do(ctx, fn)
+}
+
+func (p ownBreaker) Do(ctx context.Context, fn func(context.Context) error) error {
+	*p.dos++
+	return p.Breaker.Do(ctx, fn)
+}
+
+func TestPolicyThatEmbedsOneOfOursIsItself(t *testing.T) {
+	dos := 0
+	fn := func(context.Context) (int, error) { return 7, nil }
+	for _, p := range []mettle.Policy{
+		ownRetry{retry.New(retry.Config{}), &dos},
+		&ownTimeout{timeout.After(time.Hour), &dos},
+		ownBreaker{breaker.New(breaker.Config{}), &dos},
+	} {
+		dos = 0
+		if v, err := mettle.Call(t.Context(), p, fn); v != 7 || err != nil || dos != 1 {
+			t.Errorf("%T, Call: %d, %v, its Do called %d times, want 1", p, v, err, dos)
+		}
+		if v, err := mettle.Call(t.Context(), mettle.Compose(pass, p), fn); v != 7 || err != nil || dos != 2 {
+			t.Errorf("%T, Compose: %d, %v, its Do called %d times, want 2", p, v, err, dos)
 		}
 	}
 }

@@ -1,0 +1,84 @@
+package mettle_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/mettle-go/mettle"
+)
+
+// Of two forks in a row, each of which forks within, only the first is kept. What was kept within the other is not.
+func TestKeptWithinABranchThatIsNot(t *testing.T) {
+	inner := func(ctx context.Context, fn func(context.Context) error) {
+		ctx, b := mettle.Fork(ctx)
+		fn(ctx)
+		b.Keep()
+	}
+	first := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
+		ctxA, a := mettle.Fork(ctx)
+		ctxB, _ := mettle.Fork(ctx)
+		inner(ctxA, fn)
+		inner(ctxB, fn)
+		a.Keep()
+		return nil
+	})
+	runs := 0
+	v, err := mettle.Call(t.Context(), first, func(context.Context) (int, error) { runs++; return runs, nil })
+	if v != 1 || err != nil {
+		t.Errorf("%d, %v, want 1", v, err)
+	}
+}
+
+// A fork of a context of its own has no parent, wherever its Call began.
+func TestForkOfADetachedContextWithinABranch(t *testing.T) {
+	own := mettle.PolicyFunc(func(_ context.Context, fn func(context.Context) error) error {
+		ctx, b := mettle.Fork(context.Background())
+		err := fn(ctx)
+		b.Keep()
+		return err
+	})
+	for _, p := range []mettle.Policy{own, mettle.Compose(hedge(2), own), mettle.Compose(own, hedge(2), own)} {
+		v, err := mettle.Call(t.Context(), p, func(context.Context) (int, error) { return 7, nil })
+		if v != 7 || err != nil {
+			t.Errorf("%d, %v, want 7", v, err)
+		}
+	}
+}
+
+// A retry within a branch may succeed late; what it staged before is replaced, not added.
+func TestLaterResultOfABranchReplacesTheEarlier(t *testing.T) {
+	twice := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
+		fn(ctx)
+		return fn(ctx)
+	})
+	ctx, b := mettle.Fork(t.Context())
+	values := 0
+	v, err := mettle.Call(ctx, twice, func(context.Context) (int, error) { values++; return values, nil })
+	if v != 2 || err != nil {
+		t.Errorf("%d, %v, want 2: the last run of a policy that runs twice", v, err)
+	}
+	b.Keep() // nothing is staged on it: the Call began in it
+
+	both := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
+		ctx, b := mettle.Fork(ctx)
+		fn(ctx)
+		err := fn(ctx)
+		b.Keep()
+		return err
+	})
+	values = 0
+	v, err = mettle.Call(t.Context(), both, func(context.Context) (int, error) { values++; return values, nil })
+	if v != 2 || err != nil {
+		t.Errorf("%d, %v, want 2", v, err)
+	}
+}
+
+func TestUnkeptBranchLeavesTheZeroValue(t *testing.T) {
+	forgets := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
+		ctx, _ = mettle.Fork(ctx)
+		return fn(ctx)
+	})
+	if v, err := mettle.Call(t.Context(), forgets, func(context.Context) (int, error) { return 7, nil }); v != 0 || err != nil {
+		t.Errorf("%d, %v, want 0 and no error", v, err)
+	}
+}
