@@ -114,6 +114,22 @@ func TestCancelAtTheEndOfTheWaitWins(t *testing.T) {
 	})
 }
 
+// A deadline that is over already, whose context does not say so yet, leaves no time for a wait either.
+type overdue struct{ context.Context }
+
+func (overdue) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }
+
+func TestOverdueDeadlineLeavesNoTimeToWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		fn, calls := script(errDown)
+		err := retry.New(retry.Config{Backoff: retry.Constant(time.Minute)}).Do(overdue{t.Context()}, fn)
+		if *calls != 1 || time.Since(start) != 0 || !errors.Is(err, retry.ErrDeadline) {
+			t.Errorf("%v after %v and %d calls, want ErrDeadline at once", err, time.Since(start), *calls)
+		}
+	})
+}
+
 // A caller who leaves during the first attempt gets that attempt's error as it is; later, the history.
 func TestCancelDuringAnAttempt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -164,6 +164,26 @@ func TestLongestTimeoutNeverFires(t *testing.T) {
 	})
 }
 
+// A panic passes, and the context ends all the same: nothing that hangs on it lives on.
+func TestPanicEndsTheContext(t *testing.T) {
+	var left context.Context
+	func() {
+		defer func() {
+			if got := recover(); got != "boom" {
+				t.Errorf("panicked with %v", got)
+			}
+		}()
+		timeout.After(time.Hour).Do(t.Context(), func(ctx context.Context) error {
+			left = ctx
+			ctx.Done()
+			panic("boom")
+		})
+	}()
+	if left.Err() != context.Canceled {
+		t.Errorf("Err is %v after the call, want %v", left.Err(), context.Canceled)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	d := timeout.New(timeout.Config{Name: "x", After: 1500 * time.Millisecond}).Describe()
 	if d.Kind != "timeout" || d.Name != "x" || len(d.Metrics) != 1 || d.Metrics[0] != (mettle.Metric{Name: "after_seconds", Value: 1.5}) {

@@ -73,6 +73,17 @@ func TestCapComesBeforeJitter(t *testing.T) {
 	}
 }
 
+// Half above the longest duration there is would be negative.
+func TestSemantics10SpreadOfTheLongestWait(t *testing.T) {
+	s := Schedule{Base: forever, Factor: 2, Max: forever, Jitter: Spread, Ratio: 0.5}
+	if got := s.Wait(1, 0, math.MaxUint64); got != forever {
+		t.Errorf("highest wait %d, want %d", got, forever)
+	}
+	if got := s.Wait(1, 0, 0); got < forever/2-1024 || got > forever/2+1024 {
+		t.Errorf("lowest wait %d, want about %d", got, forever/2)
+	}
+}
+
 func TestUniformMapsDrawsEvenly(t *testing.T) {
 	// Four values share the range of the draws in equal parts.
 	for i := range uint64(4) {
