@@ -43,6 +43,7 @@ type leg struct {
 	task   *task
 	ticket ticket
 
+	unsent   bool // the host was put on hold before the request went out: nothing happened
 	started  time.Time
 	began    clock.Instant
 	ended    clock.Instant
@@ -63,6 +64,10 @@ type leg struct {
 // exchange makes the request and reads the body. It leaves all that there is to know in l.
 func (f *run) exchange(ctx context.Context, l *leg) {
 	l.started, l.began = time.Now(), clock.Now()
+	if l.unsent = l.began < l.task.host.held.until(); l.unsent {
+		l.ended = l.began
+		return
+	}
 	l.err = f.timeout.Do(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
@@ -87,7 +92,9 @@ func (f *run) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, l *
 	}
 	l.finalURL = resp.Request.URL.String()
 	if l.moved == nil && (l.status == http.StatusTooManyRequests || l.status == http.StatusServiceUnavailable) {
-		l.hint, _ = retryafter.Parse(resp.Header, time.Now())
+		if l.hint, _ = retryafter.Parse(resp.Header, time.Now()); l.hint > 0 && l.hint <= f.cfg.MaxHint {
+			l.task.host.held.extend(clock.Now().Add(l.hint)) // at once; run.hold says for how long exactly
+		}
 	}
 	body := &watched{body: resp.Body, stall: f.cfg.Stall, cancel: cancel}
 	defer body.stop()

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mettle-go/mettle"
@@ -13,7 +14,7 @@ import (
 )
 
 // A host is all that is known of one name and port: what waits for it, what runs, and when it may be asked again. The run's
-// loop owns it, so that there is one place and no lock.
+// loop owns it, so that there is one place and no lock. Only held is also told and asked by requests that run.
 type host struct {
 	name    string
 	queue   fifo[*task]
@@ -22,7 +23,7 @@ type host struct {
 	listed  bool // in run.ready
 	alarmed bool // in run.alarms
 
-	holdUntil clock.Instant // a server asked to be left alone until then; clock.Unread: never did
+	held      hold
 	breaker   breaker.State
 	down      bool // the breaker opened and has not closed since
 	downSince clock.Instant
@@ -54,8 +55,8 @@ func (f *run) admit(h *host, now clock.Instant) (t ticket, ok bool, again clock.
 	if h.running >= f.cfg.PerHost {
 		return t, false, never
 	}
-	if now < h.holdUntil {
-		return t, false, h.holdUntil
+	if until := h.held.until(); now < until {
+		return t, false, until
 	}
 	if h.down && now.Sub(h.downSince) >= f.cfg.Patience {
 		// The URLs have waited for their host as long as they may: each now takes its own chances.
@@ -88,15 +89,26 @@ func (f *run) hear(h *host, t ticket, v mettle.Verdict, now clock.Instant) {
 	}
 }
 
+// A hold is until when a server wants to be left alone. It never gets shorter. It is atomic because a request that is about to be sent
+// looks at it, and one whose answer begins extends it, without waiting for the run's loop: a busy machine may take long to come to that.
+type hold struct{ at atomic.Int64 }
+
+func (h *hold) until() clock.Instant { return clock.Instant(h.at.Load()) }
+
+func (h *hold) extend(until clock.Instant) {
+	for at := h.at.Load(); at < int64(until) && !h.at.CompareAndSwap(at, int64(until)); at = h.at.Load() {
+	}
+}
+
 // hold leaves h alone for d from the instant at, and up to a tenth longer, so that not all clients of the host come back at
 // once.
 func (f *run) hold(h *host, at clock.Instant, d time.Duration) {
 	d += time.Duration(rand.Uint64() % uint64(min(d/10, time.Second)+1))
-	h.holdUntil = max(h.holdUntil, at.Add(d))
+	h.held.extend(at.Add(d))
 }
 
 // forgettable reports whether h can be dropped: a new host would behave as h does.
 func (f *run) forgettable(h *host, now clock.Instant) bool {
-	return h.tasks == 0 && !h.listed && !h.alarmed && now >= h.holdUntil &&
+	return h.tasks == 0 && !h.listed && !h.alarmed && now >= h.held.until() &&
 		h.breaker.Phase == breaker.Closed && h.breaker.Word == 0
 }

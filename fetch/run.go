@@ -181,10 +181,11 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 		case <-grace:
 			cancel()
 		case <-ctx.Done():
-			if !f.stopped {
+			if !f.stopped || g.Context().Err() != nil {
+				// The group may not have started what launch gave it, so that there is no result to wait for.
 				return context.Cause(ctx)
 			}
-			// The grace is over, or the caller left: what runs ends by itself, with no record.
+			// The grace is over: what runs ends by itself, with no record.
 			l := <-f.results
 			err = f.end(ctx, l)
 		}
@@ -221,7 +222,8 @@ func (f *run) assign(t *task, u *url.URL) *task {
 	name := hostOf(u)
 	h := f.hosts[name]
 	if h == nil {
-		h = &host{name: name, holdUntil: never, breaker: f.breaker.Start(int64(clock.Now()))}
+		h = &host{name: name, breaker: f.breaker.Start(int64(clock.Now()))}
+		h.held.at.Store(int64(never))
 		f.hosts[name] = h
 	}
 	t.host = h
@@ -321,6 +323,12 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	h.running--
 	f.meter.running.Add(-1)
 	defer f.list(h)
+	if l.unsent {
+		f.hear(h, l.ticket, mettle.Ignore, l.ended)
+		f.meter.waiting.Add(1)
+		f.enqueue(t)
+		return nil
+	}
 	if l.err != nil && ctx.Err() != nil {
 		// Abandoned, not failed: the item has no record and is still to do.
 		f.hear(h, l.ticket, mettle.Ignore, l.ended)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mettle-go/mettle/internal/clock"
 )
 
 func slow(n int, each string) []string {
@@ -234,6 +236,38 @@ func TestOneDeadHostOfHalfTheListDoesNotSlowTheRest(t *testing.T) {
 		counts, err := Run(ctx, Config{Transport: n.transport, Concurrency: 16}, URLs(urls...), sink)
 		if !errors.Is(err, context.DeadlineExceeded) || counts.OK != 1000 {
 			t.Errorf("within 10s %+v, %v; want the 1000 of the live hosts", counts, err)
+		}
+	})
+}
+
+// A request that was started, but not yet sent, when its host asked to be left alone: it is put back as if it had never been started.
+func TestARequestThatFindsItsHostHeldIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := inMemory(t, 1)
+		f := newRun(Config{Transport: n.transport}.withDefaults(), &collector{t: t})
+		it := Item{URL: "http://a.test/ok"}
+		if err := f.accept(arrival{item: it}); err != nil {
+			t.Fatal(err)
+		}
+		h := f.hosts["a.test:80"]
+		tk := h.queue.pop()
+		tk.next, _ = it.request(nil)
+		f.running, h.running = 1, 1
+		h.held.extend(clock.Now().Add(time.Second))
+
+		l := &leg{task: tk}
+		f.exchange(t.Context(), l)
+		if got := n.Stats().Requests; got != 0 || !l.unsent {
+			t.Fatalf("%d requests were sent, unsent is %v", got, l.unsent)
+		}
+		if err := f.end(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		if f.running != 0 || h.running != 0 || h.queue.len != 1 || len(tk.attempts) != 0 || f.pending != 1 {
+			t.Errorf("after it: %d run, %d at the host, %d queued, %d attempts, %d pending", f.running, h.running, h.queue.len, len(tk.attempts), f.pending)
+		}
+		if _, ok, again := f.admit(h, clock.Now()); ok || again != h.held.until() {
+			t.Errorf("admitted %v, again at %v; want no, and the end of the hold", ok, again)
 		}
 	})
 }

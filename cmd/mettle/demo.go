@@ -46,8 +46,9 @@ half a minute, needs no network and leaves nothing behind.`,
 
 // A demo is one list of URLs for both clients.
 type demo struct {
-	seed uint64
-	urls int
+	seed  uint64
+	urls  int
+	grace time.Duration // of the server, for requests that were on their way when it asked to be left alone; 0: its own default
 }
 
 // A score is what one client made of the list.
@@ -87,7 +88,7 @@ func (d demo) run(ctx context.Context, say io.Writer) (plain, with *score, err e
 
 // try lets c loose on a new server and compares what it brings with what the server says can be had.
 func (d demo) try(ctx context.Context, urls []string, c client) (*score, error) {
-	srv := chaos.New(chaos.Config{Seed: d.seed})
+	srv := chaos.New(chaos.Config{Seed: d.seed, Grace: d.grace})
 	if err := srv.Start("127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("cannot listen on this machine: %w", err)
 	}
