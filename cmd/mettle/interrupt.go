@@ -62,9 +62,11 @@ func onInterrupt(ctx context.Context, stopping func()) (context.Context, *interr
 		cancel(errInterrupted)
 		select {
 		case <-time.After(stuckAfter):
-			os.Exit(int(i.code.Load()))
+		case <-signals:
 		case <-over:
+			return
 		}
+		os.Exit(int(i.code.Load()))
 	})
 	return ctx, i
 }
