@@ -1,8 +1,11 @@
 package mettle
 
-import "context"
+import (
+	"context"
+	"reflect"
+)
 
-// A Branch is one of several overlapping runs of one call. Its results are held back until Keep.
+// A Branch is one of several overlapping runs of one call. Its results are held back until Keep or Drop.
 type Branch struct {
 	parent *Branch
 	staged []staged
@@ -12,7 +15,7 @@ type Branch struct {
 type staged struct {
 	owner  any     // the capture that staged it: a later result of the same one replaces it
 	entry  *Branch // the branch in which that Call began
-	commit func()
+	settle func(keep bool)
 }
 
 type branchKey struct{}
@@ -32,12 +35,35 @@ func (b *Branch) Keep() {
 		// The parent is the branch in which the Call began: this fork was the last one between the result and
 		// its caller. A nil parent ends the chain also where a policy handed on a context of its own.
 		if b.parent == s.entry || b.parent == nil {
-			s.commit()
+			s.settle(true)
 		} else {
 			b.parent.stage(s)
 		}
 	}
 	b.staged = nil
+}
+
+// Drop releases b's results, those of a run that lost: each that has a method Close() error or Close() is closed, unless it is
+// nil, and an error of Close is ignored. Other results are left to the garbage collector. Call it at most once, after b's run has
+// ended, and not together with Keep.
+func (b *Branch) Drop() {
+	for _, s := range b.staged {
+		s.settle(false)
+	}
+	b.staged = nil
+}
+
+// release closes v, if it can be closed. A pointer that is nil is no result, and most types' Close would panic.
+func release(v any) {
+	if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
+		return
+	}
+	switch v := v.(type) {
+	case interface{ Close() error }:
+		v.Close()
+	case interface{ Close() }:
+		v.Close()
+	}
 }
 
 func (b *Branch) stage(s staged) {
@@ -65,7 +91,13 @@ type capture[T any] struct {
 // where it is a branch forked below the Call's own entry.
 func (c *capture[T]) put(ctx context.Context, v T) {
 	if b := branchOf(ctx); b != nil && b != c.entry {
-		b.stage(staged{owner: c, entry: c.entry, commit: func() { c.value = v }})
+		b.stage(staged{owner: c, entry: c.entry, settle: func(keep bool) {
+			if keep {
+				c.value = v
+			} else {
+				release(v)
+			}
+		}})
 		return
 	}
 	c.value = v
