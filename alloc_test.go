@@ -23,7 +23,10 @@ func usual() *mettle.Stack {
 }
 
 // user is what the functions of these tests return: too large for an interface's word.
-type user [3]int
+type user struct {
+	id   int
+	name string
+}
 
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
@@ -44,15 +47,15 @@ func TestAllocations(t *testing.T) {
 	}{
 		{"the usual stack", 2, func() {
 			id := id
-			sink, _ = mettle.Call(ctx, stack, func(context.Context) (user, error) { return user{id}, nil })
+			sink, _ = mettle.Call(ctx, stack, func(context.Context) (user, error) { return user{id, "ada"}, nil })
 		}},
 		{"the usual stack, Do", 3, func() {
 			id := id
-			stack.Do(ctx, func(context.Context) error { sink[0] = id; return nil })
+			stack.Do(ctx, func(context.Context) error { sink.id = id; return nil })
 		}},
 		{"the usual stack, fn asks for Done", 7, func() {
 			id := id
-			sink, _ = mettle.Call(ctx, stack, func(ctx context.Context) (user, error) { ctx.Done(); return user{id}, nil })
+			sink, _ = mettle.Call(ctx, stack, func(ctx context.Context) (user, error) { ctx.Done(); return user{id, "ada"}, nil })
 		}},
 		{"retry", 0, func() { again.Do(ctx, nothing) }},
 		{"retry, Call", 0, func() {
@@ -94,5 +97,7 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%s: %v allocations, want at most %v", c.name, got, c.most)
 		}
 	}
-	_ = sink
+	if sink.name != "" && sink.name != "ada" {
+		t.Errorf("the stack returned %v", sink)
+	}
 }

@@ -17,7 +17,7 @@ func BenchmarkUsualStack(b *testing.B) {
 	ctx, stack := request(b), usual()
 	b.ReportAllocs()
 	for id := 0; b.Loop(); id++ {
-		if u, err := mettle.Call(ctx, stack, func(context.Context) (user, error) { return user{id}, nil }); err != nil || u[0] != id {
+		if u, err := mettle.Call(ctx, stack, func(context.Context) (user, error) { return user{id, "ada"}, nil }); err != nil || u.id != id {
 			b.Fatal(u, err)
 		}
 	}
@@ -28,7 +28,7 @@ func BenchmarkUsualStackDone(b *testing.B) {
 	ctx, stack := request(b), usual()
 	b.ReportAllocs()
 	for id := 0; b.Loop(); id++ {
-		mettle.Call(ctx, stack, func(ctx context.Context) (user, error) { ctx.Done(); return user{id}, nil })
+		mettle.Call(ctx, stack, func(ctx context.Context) (user, error) { ctx.Done(); return user{id, "ada"}, nil })
 	}
 }
 
