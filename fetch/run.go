@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/url"
 	"sync"
 	"time"
 
-	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/group"
 	"github.com/mettle-go/mettle/internal/clock"
 	"github.com/mettle-go/mettle/internal/core/backoff"
@@ -72,6 +69,9 @@ type run struct {
 	input   chan arrival
 	results chan *leg // has room for all that run, so that none waits for the loop
 
+	in      <-chan arrival // input, until its end
+	readErr error          // how the input ended, if not well
+
 	hosts     map[string]*host
 	ready     fifo[*host] // hosts that may have something to start
 	alarms    alarms
@@ -102,6 +102,7 @@ func newRun(c Config, sink Sink) *run {
 		results: make(chan *leg, c.Concurrency),
 		hosts:   make(map[string]*host),
 	}
+	f.in = f.input
 	f.buffers.New = func() any { b := make([]byte, 32<<10); return &b }
 	return f
 }
@@ -129,29 +130,24 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 	defer cancel()
 	wake := time.NewTimer(0)
 	defer wake.Stop()
-	var (
-		input   = f.input
-		stop    = f.cfg.Stop
-		grace   <-chan time.Time
-		readErr error
-	)
+	stop, grace := f.cfg.Stop, (<-chan time.Time)(nil)
 	for {
+		select {
+		case <-stop: // first of all, so that nothing is started any more
+			stop, f.stopped = nil, true
+			grace = time.After(f.cfg.Grace)
+		default:
+		}
 		if err := f.start(ctx, g, clock.Now()); err != nil {
 			return err
 		}
-		switch {
-		case f.stopped && f.running == 0:
-			return ErrStopped
-		case input == nil && f.pending == 0:
-			return readErr
+		if over, err := f.over(); over {
+			return err
 		}
-		if f.unflushed && len(f.results) == 0 {
-			f.unflushed = false
-			if err := f.sink.Flush(); err != nil {
-				return fmt.Errorf("%w: %w", ErrWrite, err)
-			}
+		if err := f.flush(); err != nil {
+			return err
 		}
-		from := input
+		from := f.in
 		if f.pending >= f.cfg.Window || f.stopped {
 			from = nil
 		}
@@ -162,22 +158,11 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 		}
 		select {
 		case a, ok := <-from:
-			switch {
-			case !ok:
-				input = nil
-				f.meter.ended.Store(true)
-			case !perItem(a.err):
-				input = nil
-				readErr = fmt.Errorf("%w: %w", ErrRead, a.err)
-			default:
-				err = f.accept(a)
-			}
+			err = f.accept(a, ok)
 		case l := <-f.results:
 			err = f.end(ctx, l)
 		case <-wake.C:
 		case <-stop:
-			stop, f.stopped = nil, true
-			grace = time.After(f.cfg.Grace)
 		case <-grace:
 			cancel()
 		case <-ctx.Done():
@@ -195,200 +180,37 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 	}
 }
 
-func perItem(err error) bool {
-	_, ok := errors.AsType[*LineError](err)
-	return err == nil || ok
-}
-
-// accept takes an item from the input.
-func (f *run) accept(a arrival) error {
-	f.meter.read.Add(1)
-	if a.err != nil {
-		le, _ := errors.AsType[*LineError](a.err)
-		return f.write(invalid(a.item, le.Text, a.err))
+// over reports whether the run has come to its end, and with what error.
+func (f *run) over() (bool, error) {
+	if !f.stopped {
+		return f.in == nil && f.pending == 0, f.readErr
 	}
-	u, err := url.Parse(a.item.URL)
-	if err != nil {
-		return f.write(invalid(a.item, a.item.URL, err))
+	if f.running > 0 {
+		return false, nil
 	}
-	f.pending++
-	f.meter.waiting.Add(1)
-	f.enqueue(f.assign(&task{item: a.item}, u))
-	return nil
-}
-
-// assign gives t to the host of u.
-func (f *run) assign(t *task, u *url.URL) *task {
-	name := hostOf(u)
-	h := f.hosts[name]
-	if h == nil {
-		h = &host{name: name, breaker: f.breaker.Start(int64(clock.Now()))}
-		h.held.at.Store(int64(never))
-		f.hosts[name] = h
-	}
-	t.host = h
-	h.tasks++
-	return t
-}
-
-// leave takes t from its host.
-func (f *run) leave(t *task, now clock.Instant) {
-	h := t.host
-	t.host = nil
-	h.tasks--
-	if f.forgettable(h, now) {
-		delete(f.hosts, h.name)
-	}
-}
-
-func (f *run) enqueue(t *task) {
-	t.host.queue.push(t)
-	f.list(t.host)
-}
-
-// list puts h among the hosts to look at.
-func (f *run) list(h *host) {
-	if !h.listed && h.queue.len > 0 {
-		h.listed = true
-		f.ready.push(h)
-	}
-}
-
-// start starts all that may start, one request a host in turn, so that a host with many items does not hold up
-// the others.
-func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) error {
-	if f.stopped {
-		return nil
-	}
-	for a, ok := f.alarms.next(now); ok; a, ok = f.alarms.next(now) {
-		if a.task != nil {
-			f.enqueue(a.task)
-			continue
-		}
-		a.host.alarmed = false
-		f.meter.resting.Add(-1)
-		f.list(a.host)
-	}
-	for f.running < f.cfg.Concurrency && f.ready.len > 0 {
-		h := f.ready.pop()
-		h.listed = false
-		if h.queue.len == 0 {
-			continue
-		}
-		admitted, ok, again := f.admit(h, now)
-		if !ok {
-			if again != never && !h.alarmed {
-				h.alarmed = true
-				f.meter.resting.Add(1)
-				f.alarms.set(alarm{at: again, host: h})
+	if f.in != nil {
+		select {
+		case _, ok := <-f.in: // which nobody looks at any more: it may have ended in the meantime
+			if !ok {
+				f.accept(arrival{}, false)
 			}
-			continue // listed again by that alarm, or by the end of a running request
-		}
-		if err := f.launch(ctx, g, h.queue.pop(), admitted, now); err != nil {
-			return err
-		}
-		f.list(h)
-	}
-	return nil
-}
-
-// launch sends t's next request.
-func (f *run) launch(ctx context.Context, g *group.Group, t *task, admitted ticket, now clock.Instant) error {
-	f.meter.waiting.Add(-1)
-	if t.next == nil {
-		req, err := t.item.request(f.cfg.Header)
-		if err != nil {
-			f.hear(t.host, admitted, mettle.Ignore, now)
-			f.forget(t, now)
-			return f.write(invalid(t.item, t.item.URL, err))
-		}
-		t.next = req
-	}
-	f.running++
-	t.host.running++
-	f.meter.running.Add(1)
-	l := &leg{task: t, ticket: admitted}
-	g.Go(func(context.Context) error {
-		f.exchange(ctx, l)
-		f.results <- l
-		return nil
-	})
-	return nil
-}
-
-// end decides what follows a request.
-func (f *run) end(ctx context.Context, l *leg) error {
-	t, h := l.task, l.task.host
-	f.running--
-	h.running--
-	f.meter.running.Add(-1)
-	defer f.list(h)
-	if l.unsent {
-		f.hear(h, l.ticket, mettle.Ignore, l.ended)
-		f.meter.waiting.Add(1)
-		f.enqueue(t)
-		return nil
-	}
-	if l.err != nil && ctx.Err() != nil {
-		// Abandoned, not failed: the item has no record and is still to do.
-		f.hear(h, l.ticket, mettle.Ignore, l.ended)
-		f.forget(t, l.ended)
-		return nil
-	}
-	f.hear(h, l.ticket, l.verdict(), l.ended)
-	failure := l.failure(f.cfg.MaxHint)
-	t.record(l, failure)
-	f.meter.bytes.Add(l.bytes)
-	f.meter.attempts.Add(int64(l.replays.Load()))
-	if l.moved != nil && failure == nil {
-		f.leave(t, l.ended)
-		t.next = l.moved
-		f.meter.waiting.Add(1)
-		f.enqueue(f.assign(t, t.next.URL))
-		return nil
-	}
-	f.meter.attempts.Add(1)
-	if l.hint > 0 && l.hint <= f.cfg.MaxHint {
-		f.hold(h, l.ended, l.hint)
-	}
-	if failure != nil && l.again(failure) {
-		wait, stop := f.plan.Decide(core.Failure{
-			N: len(t.attempts), Left: -1, Waited: t.wait, Draw: rand.Uint64(),
-		})
-		if stop == core.Go {
-			f.retry(t, l.ended, wait)
-			return nil
+		default:
 		}
 	}
-	f.forget(t, l.ended)
-	return f.write(t.final(l, failure))
+	if f.in == nil && f.meter.Counts().Left() == 0 {
+		return true, f.readErr // stopped in vain: there was nothing left to do
+	}
+	return true, ErrStopped
 }
 
-// retry puts t back to its own host, from which redirects may have led away, after the wait.
-func (f *run) retry(t *task, now clock.Instant, wait time.Duration) {
-	f.leave(t, now)
-	u, _ := url.Parse(t.item.URL) // parsed before, when it was accepted
-	f.assign(t, u)
-	t.next, t.hops, t.wait = nil, 0, wait
-	f.meter.waiting.Add(1)
-	f.alarms.set(alarm{at: now.Add(wait), task: t})
-}
-
-// forget drops t, whose turn is over.
-func (f *run) forget(t *task, now clock.Instant) {
-	f.leave(t, now)
-	f.pending--
-}
-
-func (f *run) write(r *Record) error {
-	if err := f.sink.Write(r); err != nil {
+// flush lets the sink write what it kept back, if nothing else is to be done at the moment.
+func (f *run) flush() error {
+	if !f.unflushed || len(f.results) > 0 {
+		return nil
+	}
+	f.unflushed = false
+	if err := f.sink.Flush(); err != nil {
 		return fmt.Errorf("%w: %w", ErrWrite, err)
-	}
-	f.unflushed = true
-	if r.OK {
-		f.meter.ok.Add(1)
-	} else {
-		f.meter.fail(r.Error.Kind)
 	}
 	return nil
 }

@@ -132,6 +132,63 @@ func TestStopWhileTheInputBlocks(t *testing.T) {
 	})
 }
 
+// Ctrl-C when the last requests are under way: they end well within the grace, and the run is complete.
+func TestAStopThatComesTooLateChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := inMemory(t, 1)
+		stop := make(chan struct{})
+		time.AfterFunc(500*time.Millisecond, func() { close(stop) })
+		counts, err := Run(t.Context(), Config{Transport: n.transport, Stop: stop}, URLs(slow(5, "1s")...), &collector{t: t})
+		if err != nil || counts.OK != 5 || !counts.AllRead {
+			t.Errorf("%+v, %v; want all 5 and no error", counts, err)
+		}
+	})
+}
+
+// Ctrl-C twice in quick succession, at any moment: Run returns, and nothing is started after the stop.
+func TestStopAndCancelTogether(t *testing.T) {
+	for i := range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			n := inMemory(t, 1)
+			stop := make(chan struct{})
+			ctx, cancel := context.WithCancel(t.Context())
+			at := time.Duration(i) * 7 * time.Millisecond
+			time.AfterFunc(at, func() { close(stop) })
+			time.AfterFunc(at+time.Duration(i%3), cancel)
+			_, err := Run(ctx, Config{Transport: n.transport, Stop: stop, Concurrency: 3}, URLs(slow(20, "100ms")...), &collector{t: t})
+			if err != nil && !errors.Is(err, ErrStopped) && !errors.Is(err, context.Canceled) {
+				t.Errorf("at %v: %v", at, err)
+			}
+		})
+	}
+}
+
+// The sink stops the run while it takes a record, that is between two steps of the loop: the place that became free stays free.
+func TestNothingStartsAfterAStop(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			n := inMemory(t, 1)
+			sink := &stopper{collector: collector{t: t}, stop: make(chan struct{})}
+			counts, err := Run(t.Context(), Config{Transport: n.transport, Stop: sink.stop, Concurrency: 2}, URLs(slow(20, "1s")...), sink)
+			if got := n.Stats().Requests; !errors.Is(err, ErrStopped) || got != 2 || counts.OK != 2 {
+				t.Fatalf("%v, %d requests, %+v; want the 2 that ran", err, got, counts)
+			}
+		})
+	}
+}
+
+type stopper struct {
+	collector
+	stop chan struct{}
+}
+
+func (s *stopper) Write(r *Record) error {
+	if len(s.records) == 0 {
+		close(s.stop)
+	}
+	return s.collector.Write(r)
+}
+
 // outage makes every dial fail until it is over.
 func (n network) outage(d time.Duration, err error) {
 	over := time.Now().Add(d)
@@ -246,7 +303,7 @@ func TestARequestThatFindsItsHostHeldIsNotSent(t *testing.T) {
 		n := inMemory(t, 1)
 		f := newRun(Config{Transport: n.transport}.withDefaults(), &collector{t: t})
 		it := Item{URL: "http://a.test/ok"}
-		if err := f.accept(arrival{item: it}); err != nil {
+		if err := f.accept(arrival{item: it}, true); err != nil {
 			t.Fatal(err)
 		}
 		h := f.hosts["a.test:80"]

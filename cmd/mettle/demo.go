@@ -23,7 +23,7 @@ are reset, bodies cut off, silence, error pages, a host that asks to be left alo
 half a minute, needs no network and leaves nothing behind.`,
 		Example: `  mettle demo          the table
   mettle demo --json   the figures`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := demo{seed: 1, urls: 3000}
 			var say io.Writer = cmd.ErrOrStderr()

@@ -102,8 +102,6 @@ func outcome(c fetch.Counts, err error, interrupted int) error {
 		return f
 	}
 	switch {
-	case errors.Is(err, fetch.ErrStopped) && c.AllRead && c.Left() == 0:
-		// The signal came so late that nothing was left undone.
 	case err != nil && interrupted != 0:
 		return &failure{code: interrupted}
 	case errors.Is(err, fetch.ErrRead):
