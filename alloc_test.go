@@ -34,10 +34,10 @@ func TestAllocations(t *testing.T) {
 	}
 	ctx := request(t)
 	stack := usual()
-	again := retry.New(retry.Config{Backoff: retry.Constant(0)})
+	again := retry.New(retry.Config{Backoff: retry.Constant(0), Budget: retry.Unlimited})
 	bound := timeout.After(time.Minute)
 	br, bh := breaker.New(breaker.Config{}), bulkhead.New(bulkhead.Config{Limit: 1})
-	observed := retry.New(retry.Config{Backoff: retry.Constant(0), Observer: func(context.Context, mettle.Event) {}})
+	observed := retry.New(retry.Config{Backoff: retry.Constant(0), Budget: retry.Unlimited, Observer: func(context.Context, mettle.Event) {}})
 	id := 7
 	var sink user
 	for _, c := range []struct {
@@ -61,7 +61,7 @@ func TestAllocations(t *testing.T) {
 		{"retry, Call", 0, func() {
 			sink, _ = mettle.Call(ctx, again, func(context.Context) (user, error) { return user{}, nil })
 		}},
-		{"retry, two failures", 0, func() {
+		{"retry, two failures", 1, func() {
 			n := 0
 			again.Do(ctx, func(context.Context) error {
 				if n++; n < 3 {
@@ -70,7 +70,7 @@ func TestAllocations(t *testing.T) {
 				return nil
 			})
 		}},
-		{"retry, two failures, observed", 0, func() {
+		{"retry, two failures, observed", 1, func() {
 			n := 0
 			observed.Do(ctx, func(context.Context) error {
 				if n++; n < 3 {

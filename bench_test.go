@@ -91,7 +91,7 @@ func BenchmarkRetryFirstTryCall(b *testing.B) {
 }
 
 func BenchmarkRetryTwoFailures(b *testing.B) {
-	ctx, p := request(b), retry.New(retry.Config{Backoff: retry.Constant(0)})
+	ctx, p := request(b), retry.New(retry.Config{Backoff: retry.Constant(0), Budget: retry.Unlimited})
 	b.ReportAllocs()
 	for b.Loop() {
 		n := 0
@@ -105,7 +105,7 @@ func BenchmarkRetryTwoFailures(b *testing.B) {
 }
 
 func BenchmarkRetryExhausted(b *testing.B) {
-	ctx, p := request(b), retry.New(retry.Config{Backoff: retry.Constant(0)})
+	ctx, p := request(b), retry.New(retry.Config{Backoff: retry.Constant(0), Budget: retry.Unlimited})
 	b.ReportAllocs()
 	for b.Loop() {
 		p.Do(ctx, down)

@@ -18,7 +18,7 @@ import (
 func TestSemantics09BadConfigurationIsLoud(t *testing.T) {
 	valued := func(context.Context) (int, error) { return 0, nil }
 	for want, build := range map[string]func(){
-		"retry: Config.Attempts is -7, want 0 or more":                         func() { retry.New(retry.Config{Attempts: -7}) },
+		"retry: Config.Attempts is -7, want -1 or more":                        func() { retry.New(retry.Config{Attempts: -7}) },
 		"timeout: Config.After is 0s, want more than 0":                        func() { timeout.New(timeout.Config{}) },
 		"timeout: Config.After is -1s, want more than 0":                       func() { timeout.After(-time.Second) },
 		"breaker: Config.Cooldown is -1s, want 0 or more":                      func() { breaker.New(breaker.Config{Cooldown: -time.Second}) },

@@ -98,22 +98,23 @@ func (b Backoff) WithJitter(j Jitter) Backoff {
 	return b
 }
 
-func (b Backoff) validate() error {
+// validate checks b, which is the field of that name.
+func (b Backoff) validate(field string) error {
 	if b.made != nil {
 		if b.Base != 0 || b.Factor != 0 || b.Max != 0 || b.Jitter != (Jitter{}) {
-			return fmt.Errorf("retry: Config.Backoff is made by Constant, Linear, Sequence or Func and has fields set too, want one of them")
+			return fmt.Errorf("%s is made by Constant, Linear, Sequence or Func and has fields set too, want one of them", field)
 		}
 		return nil
 	}
 	switch {
 	case b.Base < 0:
-		return fmt.Errorf("retry: Config.Backoff.Base is %v, want 0 or more", b.Base)
+		return fmt.Errorf("%s.Base is %v, want 0 or more", field, b.Base)
 	case b.Factor != 0 && !(b.Factor >= 1):
-		return fmt.Errorf("retry: Config.Backoff.Factor is %v, want 0 or at least 1", b.Factor)
+		return fmt.Errorf("%s.Factor is %v, want 0 or at least 1", field, b.Factor)
 	case b.Max < 0:
-		return fmt.Errorf("retry: Config.Backoff.Max is %v, want 0 or more", b.Max)
+		return fmt.Errorf("%s.Max is %v, want 0 or more", field, b.Max)
 	case b.Max != 0 && b.Max < b.base():
-		return fmt.Errorf("retry: Config.Backoff.Max is %v, want at least Base, which is %v", b.Max, b.base())
+		return fmt.Errorf("%s.Max is %v, want at least Base, which is %v", field, b.Max, b.base())
 	}
 	return nil
 }

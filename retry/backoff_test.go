@@ -118,7 +118,7 @@ func TestSemantics09LoudConfig(t *testing.T) {
 		config retry.Config
 		want   string
 	}{
-		{retry.Config{Attempts: -1}, "retry: Config.Attempts is -1, want 0 or more"},
+		{retry.Config{Attempts: -2}, "retry: Config.Attempts is -2, want -1 or more"},
 		{retry.Config{MaxHint: -1}, "retry: Config.MaxHint is -1ns, want 0 or more"},
 		{retry.Config{Backoff: retry.Backoff{Base: -1}}, "retry: Config.Backoff.Base is -1ns, want 0 or more"},
 		{retry.Config{Backoff: retry.Backoff{Factor: 0.5}}, "retry: Config.Backoff.Factor is 0.5, want 0 or at least 1"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +19,12 @@ var (
 	ErrAttempts = errors.New("retry: attempts used up")
 	// ErrPermanent: the last error was marked by mettle.Permanent.
 	ErrPermanent = errors.New("retry: permanent error")
+	// ErrStop: a rule with Stop matched.
+	ErrStop = errors.New("retry: stopped by a rule")
+	// ErrBudget: the budget had no tokens for another attempt.
+	ErrBudget = errors.New("retry: budget used up")
+	// ErrElapsed: the next wait would have ended after Config.MaxElapsed.
+	ErrElapsed = errors.New("retry: time for the call used up")
 	// ErrHint: the server asked for a longer wait than Config.MaxHint.
 	ErrHint = errors.New("retry: asked to wait longer than allowed")
 	// ErrDeadline: the next wait would have passed the context's deadline.
@@ -28,7 +36,9 @@ var (
 var reasons = [...]error{
 	core.Attempts:  ErrAttempts,
 	core.Permanent: ErrPermanent,
+	core.Rule:      ErrStop,
 	core.Hint:      ErrHint,
+	core.Elapsed:   ErrElapsed,
 	core.Deadline:  ErrDeadline,
 }
 
@@ -104,4 +114,22 @@ func (e *ExhaustedError) Unwrap() []error {
 		}
 	}
 	return errs
+}
+
+// LogValue is the error as a group: how many attempts, elapsed, reason, the last error, and what each attempt kept says.
+func (e *ExhaustedError) LogValue() slog.Value {
+	attrs := make([]slog.Attr, 0, 6)
+	if e.Name != "" {
+		attrs = append(attrs, slog.String("name", e.Name))
+	}
+	attrs = append(attrs, slog.Duration("elapsed", e.Elapsed))
+	if e.Reason != nil {
+		attrs = append(attrs, slog.String("reason", e.Reason.Error()))
+	}
+	attempts := make([]any, len(e.Attempts))
+	for i, a := range e.Attempts {
+		attempts[i] = slog.Group(strconv.Itoa(a.N), "error", fmt.Sprint(a.Err), "took", a.Took, "wait", a.Wait)
+	}
+	attrs = append(attrs, slog.Group("attempts", attempts...))
+	return slog.GroupValue(attrs...)
 }

@@ -83,5 +83,5 @@ func ExampleConfig_classify() {
 func ExampleConfig_Validate() {
 	read := retry.Config{Attempts: -5} // from a file, say
 	fmt.Println(read.Validate())
-	// Output: retry: Config.Attempts is -5, want 0 or more
+	// Output: retry: Config.Attempts is -5, want -1 or more
 }

@@ -1,10 +1,12 @@
 package retry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,14 +21,23 @@ import (
 type Config struct {
 	// Name tells the operation in errors, events and descriptions. It may be empty.
 	Name string
-	// Attempts is how many calls to make at most, the first one included. 0 means 3; 1 means no retry.
+	// Attempts is how many calls to make at most, the first one included. 0 means 3; 1 means no retry; -1 means no limit (then
+	// MaxElapsed or a budget is required).
 	Attempts int
 	// Backoff says how long to wait between attempts. The zero Backoff means 100 ms, doubling, at most 30 s, full
 	// jitter.
 	Backoff Backoff
+	// MaxElapsed is the longest time from the first attempt's begin to the end of a wait: a wait that would end later is not
+	// begun. It does not cut an attempt short; put a timeout inside or around for that. 0 means no limit.
+	MaxElapsed time.Duration
+	// Rules say what is different for errors of some kinds. Nil means that all are treated the same.
+	Rules []Rule
 	// Classify gives the verdict on an error: only a Failure is retried. It must be safe for concurrent use. Nil means that every error is a
 	// Failure. See mettle.Judge for what is decided before Classify is asked.
 	Classify func(error) mettle.Verdict
+	// Budget bounds how much load retries add to that of first attempts. Policies may share one. Nil means one of the policy's own,
+	// which earns 0.2 tokens a call and 10 a second and keeps them for 10 s; Unlimited means none.
+	Budget *Budget
 	// MaxHint is the longest wait that a server may ask for (see Hints above). 0 means 5 min.
 	MaxHint time.Duration
 	// Observer is told of each retry. Nil means nobody.
@@ -35,19 +46,34 @@ type Config struct {
 
 // Validate returns nil if New accepts c, or an error that names the field, its value and what it wants.
 func (c Config) Validate() error {
-	if c.Attempts < 0 {
-		return fmt.Errorf("retry: Config.Attempts is %d, want 0 or more", c.Attempts)
+	if c.Attempts < -1 {
+		return fmt.Errorf("retry: Config.Attempts is %d, want -1 or more", c.Attempts)
+	}
+	if c.MaxElapsed < 0 {
+		return fmt.Errorf("retry: Config.MaxElapsed is %v, want 0 or more", c.MaxElapsed)
 	}
 	if c.MaxHint < 0 {
 		return fmt.Errorf("retry: Config.MaxHint is %v, want 0 or more", c.MaxHint)
 	}
-	return c.Backoff.validate()
+	endless := c.Attempts == -1
+	for i, r := range c.Rules {
+		if err := r.validate(i); err != nil {
+			return err
+		}
+		endless = endless || r.Attempts == -1
+	}
+	if endless && c.MaxElapsed == 0 && c.Budget == Unlimited {
+		return fmt.Errorf("retry: Config has Attempts of -1, MaxElapsed of 0 and an Unlimited Budget, want something that ends a call")
+	}
+	return c.Backoff.validate("retry: Config.Backoff")
 }
 
 // A Policy retries. It is a mettle.Policy.
 type Policy struct {
 	name     string
 	plan     core.Plan
+	rules    []Rule
+	budget   *Budget // nil: no limit
 	classify func(error) mettle.Verdict
 	observer mettle.Observer
 	runs     sync.Pool // of *core.Run
@@ -58,14 +84,17 @@ func New(c Config) *Policy {
 	if err := c.Validate(); err != nil {
 		panic(err.Error())
 	}
-	p := &Policy{name: c.Name, classify: c.Classify, observer: c.Observer}
+	p := &Policy{name: c.Name, rules: slices.Clone(c.Rules), budget: c.Budget, classify: c.Classify, observer: c.Observer}
 	p.runs.New = func() any { return new(core.Run) }
-	p.plan = core.Plan{Attempts: c.Attempts, Backoff: c.Backoff.schedule(), MaxHint: c.MaxHint}
-	if p.plan.Attempts == 0 {
-		p.plan.Attempts = 3
+	p.plan = core.Plan{
+		Attempts: cmp.Or(c.Attempts, 3), Backoff: c.Backoff.schedule(),
+		MaxHint: cmp.Or(c.MaxHint, 5*time.Minute), MaxElapsed: c.MaxElapsed, Kinds: kinds(c.Rules),
 	}
-	if p.plan.MaxHint == 0 {
-		p.plan.MaxHint = 5 * time.Minute
+	switch p.budget {
+	case nil:
+		p.budget = ownBudget()
+	case Unlimited:
+		p.budget = nil
 	}
 	return p
 }
@@ -83,15 +112,32 @@ func (p *Policy) Describe() mettle.Description {
 	return mettle.Description{Kind: "retry", Name: p.name, Limit: int64(p.plan.Attempts)}
 }
 
+// Begin is how a mettle.Stack tells the policy of a call. Its types are internal to this module.
+func (p *Policy) Begin(now clock.Instant) clock.Instant {
+	if p.budget != nil {
+		p.budget.Earn()
+	}
+	if p.plan.MaxElapsed > 0 {
+		return now.OrNow()
+	}
+	return now
+}
+
 // Next is how a mettle.Stack runs the policy. Its types are internal to this module.
 func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant, err error) (*core.Run, clock.Instant, error) {
 	if err == nil {
 		p.free(run)
 		return nil, started, nil
 	}
-	verdict := mettle.Judge(ctx, err, p.classify)
-	caller := ctx.Err()
-	if verdict != mettle.Failure && (run == nil || caller == nil && !errors.Is(err, mettle.ErrRejected)) {
+	caller, kind, verdict := ctx.Err(), 0, mettle.Failure
+	if caller == nil {
+		kind = p.kind(err)
+	}
+	if kind == 0 {
+		verdict = mettle.Judge(ctx, err, p.classify)
+	}
+	rejected := errors.Is(err, mettle.ErrRejected)
+	if verdict != mettle.Failure && (run == nil || caller == nil && !rejected) {
 		p.free(run)
 		return nil, started, err // not ours to judge, and nothing to tell of earlier attempts
 	}
@@ -110,14 +156,18 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 	case verdict != mettle.Failure:
 		return nil, now, p.exhausted(run, now, ErrTurnedAway)
 	}
-	wait, stop := p.plan.Decide(p.failure(ctx, run, now, err))
+	wait, stop := p.plan.Decide(p.failure(ctx, run, now, err, kind))
 	if stop != core.Go {
 		return nil, now, p.exhausted(run, now, reasons[stop])
+	}
+	taken, ok := p.withdraw(kind, rejected)
+	if !ok {
+		return nil, now, p.exhausted(run, now, ErrBudget)
 	}
 	if p.observer != nil {
 		p.observer(ctx, mettle.Event{
 			Kind: mettle.Retried, Policy: "retry", Name: p.name, Err: err,
-			Attempt: run.N(), Of: p.plan.Attempts, Wait: wait,
+			Attempt: run.N(), Of: max(0, p.plan.Limit(kind)), Wait: wait,
 		})
 		now = clock.Now() // an observer may take its time, which is not the next attempt's
 	}
@@ -126,14 +176,17 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 		return run, now, nil
 	}
 	if !sleep(ctx, wait) {
+		p.giveBack(taken)
 		return nil, now, p.exhausted(run, clock.Now(), interrupted(ctx))
 	}
 	return run, clock.Now(), nil
 }
 
 // failure gathers what the plan decides on.
-func (p *Policy) failure(ctx context.Context, run *core.Run, now clock.Instant, err error) core.Failure {
-	f := core.Failure{N: run.N(), Waited: run.Wait, Left: -1, Draw: rand.Uint64()}
+func (p *Policy) failure(ctx context.Context, run *core.Run, now clock.Instant, err error, kind int) core.Failure {
+	f := core.Failure{
+		N: run.Count(&p.plan, kind), Kind: kind, Waited: run.Wait, Elapsed: now.Sub(run.Begun), Left: -1, Draw: rand.Uint64(),
+	}
 	if _, ok := errors.AsType[*mark.Permanent](err); ok {
 		f.Permanent = true
 		return f

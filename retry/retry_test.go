@@ -170,7 +170,7 @@ func TestHistoryKeepsTheFirstAndTheLastEight(t *testing.T) {
 			errs[i] = fmt.Errorf("error %d", i+1)
 		}
 		fn, _ := script(errs...)
-		err := retry.New(retry.Config{Attempts: n, Backoff: instant}).Do(t.Context(), fn)
+		err := retry.New(retry.Config{Attempts: n, Backoff: instant, Budget: retry.Unlimited}).Do(t.Context(), fn)
 		e := exhausted(t, err)
 		var got []int
 		for _, a := range e.Attempts {
@@ -204,7 +204,7 @@ func TestHistoryKeepsTheFirstAndTheLastEight(t *testing.T) {
 
 // A recycled history must not show one call's errors to another.
 func TestHistoriesAreNotShared(t *testing.T) {
-	p := retry.New(retry.Config{Attempts: 4, Backoff: instant})
+	p := retry.New(retry.Config{Attempts: 4, Backoff: instant, Budget: retry.Unlimited})
 	var wrong atomic.Int64
 	done := make(chan struct{})
 	for i := range 64 {

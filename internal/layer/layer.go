@@ -11,6 +11,7 @@ package layer
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/mettle-go/mettle/internal/clock"
 	"github.com/mettle-go/mettle/internal/core/retry"
@@ -30,10 +31,11 @@ type Gate interface {
 
 // A Retrier decides after each attempt whether there is another.
 type Retrier interface {
-	// Next hears that an attempt, begun at started, ended with err. It returns a nil error when
-	// there is to be another attempt, after having waited, and the instant at which that one begins; else
-	// the error of the call. The run is nil after the first attempt and is then what Next returned; a run
-	// ends with a Next whose result is nil.
+	// Begin hears of a call that begins at now. It returns the latest clock reading.
+	Begin(now clock.Instant) clock.Instant
+	// Next hears that an attempt, begun at started, ended with err. It returns a run when there is to be another
+	// attempt, after having waited, and the instant at which that one begins; else no run and the error of the call. It takes
+	// nil after the first attempt, and then the run it returned; a Next with a nil err ends the run.
 	Next(ctx context.Context, run *retry.Run, started clock.Instant, err error) (*retry.Run, clock.Instant, error)
 }
 
@@ -56,18 +58,31 @@ func Gated[T any](ctx context.Context, g Gate, now clock.Instant, next func(cont
 
 // Retried runs next under r, in the caller's goroutine.
 func Retried[T any](ctx context.Context, r Retrier, now clock.Instant, next func(context.Context, clock.Instant) (T, error)) (T, error) {
-	v, err := next(ctx, now)
+	now = r.Begin(now)
+	v, err := next(first(ctx), now)
 	if err == nil {
 		return v, nil
 	}
-	var run *retry.Run
+	run, now, err := r.Next(ctx, nil, now, err)
+	if run == nil {
+		return v, err
+	}
+	return again(ctx, r, run, now, next)
+}
+
+// again makes all attempts but the first.
+func again[T any](ctx context.Context, r Retrier, run *retry.Run, now clock.Instant, next func(context.Context, clock.Instant) (T, error)) (v T, err error) {
+	retrying.Add(1)
+	defer retrying.Add(-1)
+	numbered := &attempt{Context: ctx}
 	for {
-		if run, now, err = r.Next(ctx, run, now, err); run == nil {
-			return v, err
-		}
-		if v, err = next(ctx, now); err == nil {
+		numbered.n.Store(int32(min(run.N(), math.MaxInt32-1) + 1))
+		if v, err = next(numbered, now); err == nil {
 			r.Next(ctx, run, now, nil)
 			return v, nil
+		}
+		if run, now, err = r.Next(ctx, run, now, err); run == nil {
+			return v, err
 		}
 	}
 }

@@ -130,3 +130,60 @@ func TestHintSpreadsTheHerd(t *testing.T) {
 		}
 	}
 }
+
+func TestDecideByKind(t *testing.T) {
+	plain := backoff.Schedule{Base: sec, Factor: 2, Max: time.Minute, Jitter: backoff.None}
+	fast := backoff.Schedule{Kind: backoff.Sequence, Steps: []time.Duration{time.Millisecond}, Max: forever, Jitter: backoff.None}
+	plan := Plan{Attempts: 3, Backoff: plain, MaxHint: forever, Kinds: []Kind{
+		{Attempts: 10, Backoff: &fast}, {Attempts: 2}, {Stop: true}, {Backoff: &fast}, {Attempts: -1},
+	}}
+	const reset, status, bad, slow, endless = 1, 2, 3, 4, 5
+	for _, c := range []struct {
+		name  string
+		kinds []int // of the failures in order; all but the last are followed by another attempt
+		wait  time.Duration
+		stop  Stop
+	}{
+		{"plain", []int{0, 0}, 2 * sec, Go},
+		{"plain, used up", []int{0, 0, 0}, 0, Attempts},
+		{"own attempts and backoff", []int{reset, reset, reset, reset, reset, reset, reset, reset, reset}, time.Millisecond, Go},
+		{"own attempts, used up", []int{reset, reset, reset, reset, reset, reset, reset, reset, reset, reset}, 0, Attempts},
+		{"own attempts do not use up those of others", []int{reset, reset, reset, reset, 0, 0}, 2 * sec, Go},
+		{"nor others those", []int{0, 0, status}, sec, Go},
+		{"two of one kind", []int{status, 0, status}, 0, Attempts},
+		{"stop", []int{bad}, 0, Rule},
+		{"stop after others", []int{0, reset, bad}, 0, Rule},
+		{"own backoff, common attempts", []int{0, slow}, time.Millisecond, Go},
+		{"own backoff, common attempts used up", []int{0, slow, slow}, 0, Attempts},
+		{"common backoff after own", []int{slow, 0}, 2 * sec, Go},
+		{"no limit", []int{endless, endless, endless, endless, endless}, 16 * sec, Go},
+	} {
+		var run Run
+		for round := range 2 { // also after Reset
+			for i, kind := range c.kinds {
+				wait, stop := plan.Decide(Failure{N: run.Count(&plan, kind), Kind: kind, Left: -1})
+				if i == len(c.kinds)-1 {
+					if wait != c.wait || stop != c.stop {
+						t.Errorf("%s, round %d: %v and stop %d, want %v and %d", c.name, round, wait, stop, c.wait, c.stop)
+					}
+				} else if stop != Go {
+					t.Fatalf("%s: stop %d after failure %d", c.name, stop, i+1)
+				}
+			}
+			run.Reset()
+		}
+	}
+}
+
+func TestDecideBoundsTheElapsedTime(t *testing.T) {
+	plan := Plan{Attempts: -1, MaxHint: forever, MaxElapsed: 10 * sec, Backoff: backoff.Schedule{Base: sec, Factor: 1, Max: sec, Jitter: backoff.None}}
+	for elapsed, want := range map[time.Duration]Stop{0: Go, 9*sec - 1: Go, 9 * sec: Elapsed, 10 * sec: Elapsed, forever: Elapsed, -sec: Go} {
+		if _, stop := plan.Decide(Failure{N: 1, Left: -1, Elapsed: elapsed}); stop != want {
+			t.Errorf("after %v: stop %d, want %d", elapsed, stop, want)
+		}
+	}
+	plan.Backoff = backoff.Schedule{}
+	if _, stop := plan.Decide(Failure{N: 1, Left: -1, Elapsed: 10 * sec}); stop != Elapsed {
+		t.Errorf("without a wait, at the end: stop %d, want %d", stop, Elapsed)
+	}
+}

@@ -23,6 +23,7 @@ type Run struct {
 	Wait  time.Duration
 
 	n    int
+	kind []int // failures by kind; the first is that of all that do not count for themselves
 	head [Kept]Attempt
 	tail [Kept]Attempt // a ring; the attempt n is at n % Kept
 }
@@ -41,6 +42,18 @@ func (r *Run) Add(a Attempt) {
 	r.tail[r.n%Kept] = a
 }
 
+// Count counts a failure of that kind and returns how many there were so far of what counts as the same.
+func (r *Run) Count(p *Plan, kind int) int {
+	if !p.own(kind) {
+		kind = 0
+	}
+	for len(r.kind) <= kind {
+		r.kind = append(r.kind, 0)
+	}
+	r.kind[kind]++
+	return r.kind[kind]
+}
+
 // Attempts returns the attempts in order: all of up to 16, else the first and the last 8.
 func (r *Run) Attempts() []Attempt {
 	kept := append(make([]Attempt, 0, min(r.n, 2*Kept)), r.head[:min(r.n, Kept)]...)
@@ -56,5 +69,6 @@ func (r *Run) Reset() {
 	if r.n > Kept {
 		clear(r.tail[:])
 	}
+	clear(r.kind)
 	r.n, r.Begun, r.Wait = 0, 0, 0
 }

@@ -3,6 +3,7 @@ package retry
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func TestAttemptsKeepsTheFirstAndTheLastEight(t *testing.T) {
 			}
 		}
 		r.Reset()
-		if r != (Run{}) {
+		if !reflect.DeepEqual(r, Run{}) {
 			t.Fatalf("after Reset: %+v", r)
 		}
 	}
@@ -43,7 +44,7 @@ func TestResetClearsShortRuns(t *testing.T) {
 		for range n {
 			r.Add(Attempt{Err: errors.New("down")})
 		}
-		if r.Reset(); r != (Run{}) {
+		if r.Reset(); !reflect.DeepEqual(r, Run{}) {
 			t.Fatalf("after %d attempts and Reset: %+v", n, r)
 		}
 		if got := r.Attempts(); len(got) != 0 {

@@ -1,0 +1,43 @@
+package layer
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// retrying counts the calls that are in their second or a later attempt, in the whole program. While it is zero no
+// context carries a number, so that a first attempt need not look for one to hide.
+var retrying atomic.Int64
+
+// attempt is the context of all attempts of a call but the first. One serves them all: they follow each other.
+type attempt struct {
+	context.Context
+	n atomic.Int32
+}
+
+type attemptKey struct{}
+
+func (a *attempt) Value(key any) any {
+	if key == (attemptKey{}) {
+		return int(a.n.Load())
+	}
+	return a.Context.Value(key)
+}
+
+// AttemptFrom returns the number of the attempt that ctx belongs to, from 1.
+func AttemptFrom(ctx context.Context) int {
+	if n, ok := ctx.Value(attemptKey{}).(int); ok {
+		return n
+	}
+	return 1
+}
+
+// first returns the context of a first attempt: ctx, unless an outer retry left its number there.
+func first(ctx context.Context) context.Context {
+	if retrying.Load() == 0 || AttemptFrom(ctx) == 1 {
+		return ctx
+	}
+	a := &attempt{Context: ctx}
+	a.n.Store(1)
+	return a
+}
