@@ -19,7 +19,7 @@ const (
 	TimedOut
 	// Hedged: a call was slow and another run of it was started.
 	Hedged
-	// FellBack: a fallback was used.
+	// FellBack: a fallback was used because of Err: another function, or a value of earlier.
 	FellBack
 )
 
@@ -51,10 +51,10 @@ type Event struct {
 	Name   string // its Config.Name
 	Err    error  // what led to it
 
-	Attempt int           // Retried, Hedged: the number of the attempt that ended, or starts, from 1
-	Of      int           // Retried: attempts allowed; 0 means no limit
+	Attempt int           // Retried, Hedged: the number of the attempt that ended, or starts, from 1. FellBack: that of the function
+	Of      int           // Retried: attempts allowed; 0 means no limit. FellBack: functions in the chain
 	Wait    time.Duration // Retried: until the next attempt. Rejected: until a retry may help; 0 if unknown
-	After   time.Duration // TimedOut: the time allowed. StateChanged: time spent in From
+	After   time.Duration // TimedOut: the time allowed. StateChanged: time spent in From. FellBack: the age of a stale value
 
 	From, To        string // StateChanged
 	Calls, Failures uint64 // StateChanged: counted in the state that ends

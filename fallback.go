@@ -13,7 +13,23 @@ import (
 // error says why each did, in order, and unwraps to all of them. When the caller's context ends,
 // no further link is tried. Each link may have policies of its own: see Bind. A link made by When is used only
 // after the errors it names. Fallback panics if there is no function, or a nil one.
+//
+// It is short for FallbackWith with the zero FallbackConfig. A chain whose first function succeeds costs nothing but the call.
 func Fallback[T any](fns ...func(context.Context) (T, error)) func(context.Context) (T, error) {
+	return FallbackWith(FallbackConfig{}, fns...)
+}
+
+// A FallbackConfig says who is told of fallbacks.
+type FallbackConfig struct {
+	// Name tells the chain in events. It may be empty.
+	Name string
+	// Observer is told, by an Event of kind FellBack, of each function after the first that was used, once it has returned. Nil
+	// means nobody.
+	Observer Observer
+}
+
+// FallbackWith is Fallback with a name and an observer.
+func FallbackWith[T any](c FallbackConfig, fns ...func(context.Context) (T, error)) func(context.Context) (T, error) {
 	if len(fns) == 0 {
 		panic("mettle: Fallback: no functions, want 1 or more")
 	}
@@ -32,10 +48,16 @@ func Fallback[T any](fns ...func(context.Context) (T, error)) func(context.Conte
 				break
 			}
 			v, err := fn(linkCtx)
+			skipped := errors.Is(err, errSkipped)
+			if len(failed) > 0 && !skipped && c.Observer != nil {
+				c.Observer(ctx, Event{
+					Kind: FellBack, Policy: "fallback", Name: c.Name, Err: failed[len(failed)-1], Attempt: i + 1, Of: len(fns),
+				})
+			}
 			if err == nil {
 				return v, nil
 			}
-			if !errors.Is(err, errSkipped) {
+			if !skipped {
 				failed = append(failed, err)
 				linkCtx = context.WithValue(ctx, lastErrorKey{}, err)
 			}

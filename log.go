@@ -55,6 +55,13 @@ func (e Event) attrs() []slog.Attr {
 			slog.Duration("after", e.After), slog.Uint64("calls", e.Calls), slog.Uint64("failures", e.Failures))
 	case TimedOut:
 		attrs = append(attrs, slog.Duration("after", e.After))
+	case FellBack:
+		if e.Of > 0 {
+			attrs = append(attrs, slog.Int("function", e.Attempt), slog.Int("of", e.Of))
+		}
+		if e.After > 0 {
+			attrs = append(attrs, slog.Duration("age", e.After))
+		}
 	case Hedged:
 		attrs = append(attrs, slog.Int("attempt", e.Attempt))
 	}
