@@ -1,0 +1,5 @@
+//go:build !race
+
+package mettletest
+
+const raceEnabled = false
