@@ -1,0 +1,142 @@
+package mettletest_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/breaker"
+	"github.com/mettle-go/mettle/bulkhead"
+	"github.com/mettle-go/mettle/mettletest"
+	"github.com/mettle-go/mettle/retry"
+	"github.com/mettle-go/mettle/timeout"
+)
+
+var errDown = errors.New("down")
+
+func fail(context.Context) error { return errDown }
+
+// testPolicy tests what newPolicy makes, by itself and in a stack.
+func testPolicy(t *testing.T, c mettletest.Config) {
+	mettletest.TestPolicy(t, c)
+	newPolicy := c.New
+	c.New = func(o mettle.Observer) mettle.Policy { return mettle.Compose(newPolicy(o)) }
+	t.Run("stack", func(t *testing.T) { mettletest.TestPolicy(t, c) })
+}
+
+func TestRetryKeepsTheContract(t *testing.T) {
+	for name, config := range map[string]retry.Config{
+		"defaults": {},
+		"once":     {Attempts: 1},
+		"no wait":  {Name: "quick", Attempts: 4, Backoff: retry.Constant(0)},
+		"patient":  {Name: "patient", Attempts: 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testPolicy(t, mettletest.Config{New: func(o mettle.Observer) mettle.Policy {
+				config.Observer = o
+				return retry.New(config)
+			}})
+		})
+	}
+}
+
+func TestTimeoutKeepsTheContract(t *testing.T) {
+	for name, config := range map[string]timeout.Config{
+		"short": {Name: "query", After: 10 * time.Millisecond},
+		"long":  {After: 48 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testPolicy(t, mettletest.Config{New: func(o mettle.Observer) mettle.Policy {
+				config.Observer = o
+				return timeout.New(config)
+			}})
+		})
+	}
+}
+
+func openBreaker(o mettle.Observer) mettle.Policy {
+	b := breaker.New(breaker.Config{Name: "db", Trip: breaker.Consecutive(1), Cooldown: time.Hour, Observer: o})
+	b.Do(context.Background(), fail)
+	return b
+}
+
+func probingBreaker(o mettle.Observer) *breaker.Breaker {
+	b := breaker.New(breaker.Config{Trip: breaker.Consecutive(1), Cooldown: time.Second, Probes: 3, Successes: 1000, Observer: o})
+	b.Do(context.Background(), fail)
+	time.Sleep(time.Second)
+	return b
+}
+
+// A half-open period that has outlasted its cooldown begins a new round as soon as its places are taken, for those too who took them
+// only now. So twice as many may be in after a pause as before it.
+const freshRound = "a half-open breaker whose cooldown is over counts its probes anew"
+
+func TestBreakerKeepsTheContract(t *testing.T) {
+	for name, c := range map[string]mettletest.Config{
+		"closed": {
+			New:       func(o mettle.Observer) mettle.Policy { return breaker.New(breaker.Config{Name: "db", Observer: o}) },
+			Rejecting: openBreaker,
+		},
+		"half-open": {
+			New: func(o mettle.Observer) mettle.Policy { return probingBreaker(o) },
+			Rejecting: func(o mettle.Observer) mettle.Policy {
+				b := probingBreaker(o)
+				for range 3 {
+					b.Acquire(context.Background())
+				}
+				return b
+			},
+			Skip: map[string]string{"places": freshRound, "acquire": freshRound, "waiter": freshRound},
+		},
+	} {
+		t.Run(name, func(t *testing.T) { mettletest.TestGate(t, c) })
+	}
+}
+
+func TestBulkheadKeepsTheContract(t *testing.T) {
+	for name, config := range map[string]bulkhead.Config{
+		"one place":           {Name: "one", Limit: 1},
+		"three places":        {Limit: 3},
+		"a queue":             {Name: "queued", Limit: 3, Queue: 8, MaxWait: time.Minute},
+		"a queue for all":     {Limit: 2, Queue: 1000, MaxWait: time.Minute},
+		"more than there are": {Limit: 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mettletest.TestGate(t, mettletest.Config{
+				New: func(o mettle.Observer) mettle.Policy {
+					config.Observer = o
+					return bulkhead.New(config)
+				},
+				Rejecting: func(o mettle.Observer) mettle.Policy {
+					config.Observer = o
+					b := bulkhead.New(config)
+					for range config.Limit {
+						b.Acquire(context.Background())
+					}
+					return b
+				},
+			})
+		})
+	}
+}
+
+func TestStacksKeepTheContract(t *testing.T) {
+	mettletest.TestPolicy(t, mettletest.Config{
+		New: func(o mettle.Observer) mettle.Policy {
+			return mettle.Compose(
+				retry.New(retry.Config{Observer: o}),
+				breaker.New(breaker.Config{Observer: o}),
+				bulkhead.New(bulkhead.Config{Limit: 5, Queue: 4, MaxWait: time.Second, Observer: o}),
+				timeout.New(timeout.Config{After: time.Second, Observer: o}),
+			)
+		},
+		Rejecting: func(o mettle.Observer) mettle.Policy {
+			return mettle.Compose(retry.New(retry.Config{Observer: o}), openBreaker(o), timeout.After(time.Second))
+		},
+	})
+	t.Run("empty", func(t *testing.T) {
+		mettletest.TestPolicy(t, mettletest.Config{New: func(mettle.Observer) mettle.Policy { return mettle.Compose() }})
+	})
+}
