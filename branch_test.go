@@ -55,7 +55,7 @@ func TestWinnersValueIsKeptAndNoOthers(t *testing.T) {
 	for n := 1; n <= 8; n++ {
 		synctest.Test(t, func(t *testing.T) {
 			ds := shuffled(n)
-			v, err := mettle.Call(t.Context(), hedge(n), stubborn(ds))
+			v, err := mettle.Call(t.Context(), rivals(n), stubborn(ds))
 			if err != nil || v != fastest(ds) {
 				t.Errorf("of runs that take %v: %d, %v, want %d", ds, v, err, fastest(ds))
 			}
@@ -67,17 +67,17 @@ func TestWinnersValueThroughAnyStack(t *testing.T) {
 	quick := retry.New(retry.Config{Backoff: retry.Constant(0)})
 	hour := timeout.After(time.Hour)
 	for name, stack := range map[string][]mettle.Policy{
-		"hedge":                           {hedge(4)},
-		"forks in forks":                  {hedge(2), hedge(2)},
-		"three deep":                      {hedge(2), pass, hedge(2), pass, hedge(2)},
-		"retry inside":                    {hedge(4), quick},
-		"retry inside hedge inside retry": {quick, hedge(4), quick, hour},
-		"detached above":                  {detach, hedge(4)},
-		"gates around":                    {&gate{}, hedge(4), hour},
+		"hedge":                           {rivals(4)},
+		"forks in forks":                  {rivals(2), rivals(2)},
+		"three deep":                      {rivals(2), pass, rivals(2), pass, rivals(2)},
+		"retry inside":                    {rivals(4), quick},
+		"retry inside hedge inside retry": {quick, rivals(4), quick, hour},
+		"detached above":                  {detach, rivals(4)},
+		"gates around":                    {&gate{}, rivals(4), hour},
 	} {
 		runs := 1
 		for _, p := range stack {
-			if h, ok := p.(hedge); ok {
+			if h, ok := p.(rivals); ok {
 				runs *= int(h)
 			}
 		}
@@ -105,9 +105,9 @@ func TestWinnersValueBelowADetachedContext(t *testing.T) {
 			}
 			want := firstDone + fastest(ds[firstDone:firstDone+2])
 			var pairs atomic.Int64
-			v, err := mettle.Call(t.Context(), hedge(2), func(ctx context.Context) (int, error) {
+			v, err := mettle.Call(t.Context(), rivals(2), func(ctx context.Context) (int, error) {
 				pair := 2 * int(pairs.Add(1)-1)
-				n, err := mettle.Call(ctx, mettle.Compose(detach, hedge(2), detach), stubborn(ds[pair:pair+2]))
+				n, err := mettle.Call(ctx, mettle.Compose(detach, rivals(2), detach), stubborn(ds[pair:pair+2]))
 				return pair + n, err
 			})
 			if err != nil || v != want {
@@ -116,7 +116,7 @@ func TestWinnersValueBelowADetachedContext(t *testing.T) {
 		})
 		synctest.Test(t, func(t *testing.T) {
 			fn := func(context.Context) (int, error) { return 7, nil }
-			v, err := mettle.Call(t.Context(), mettle.Compose(detach, hedge(2), detach, hedge(2), detach), fn)
+			v, err := mettle.Call(t.Context(), mettle.Compose(detach, rivals(2), detach, rivals(2), detach), fn)
 			if v != 7 || err != nil {
 				t.Errorf("%d, %v, want 7", v, err)
 			}
@@ -127,7 +127,7 @@ func TestWinnersValueBelowADetachedContext(t *testing.T) {
 // A policy that uses another by hand forks twice around one capture.
 func TestForksOfAPolicyWithinAPolicy(t *testing.T) {
 	both := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
-		return hedge(3).Do(ctx, func(ctx context.Context) error { return hedge(2).Do(ctx, fn) })
+		return rivals(3).Do(ctx, func(ctx context.Context) error { return rivals(2).Do(ctx, fn) })
 	})
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {
@@ -143,10 +143,10 @@ func TestForksOfAPolicyWithinAPolicy(t *testing.T) {
 // Each run of the outer hedge makes a Call of its own, through a hedge too. The inner Calls' values belong to
 // their run and must be there at once, kept or not.
 func TestNestedCallInsideOverlappingRunsKeepsItsValue(t *testing.T) {
-	for _, inner := range []mettle.Policy{pass, hedge(2), mettle.Compose(hedge(2), pass), mettle.Compose(pass, hedge(2)), detach} {
+	for _, inner := range []mettle.Policy{pass, rivals(2), mettle.Compose(rivals(2), pass), mettle.Compose(pass, rivals(2)), detach} {
 		synctest.Test(t, func(t *testing.T) {
 			var started atomic.Int64
-			v, err := mettle.Call(t.Context(), hedge(3), func(ctx context.Context) (int, error) {
+			v, err := mettle.Call(t.Context(), rivals(3), func(ctx context.Context) (int, error) {
 				n := int(started.Add(1))
 				within, err := mettle.Call(ctx, inner, func(context.Context) (int, error) {
 					time.Sleep(time.Duration(4-n) * time.Second)
@@ -167,9 +167,9 @@ func TestNestedCallInsideOverlappingRunsKeepsItsValue(t *testing.T) {
 // Sixty-four callers, each with overlapping runs of which some fail, through stacks of every depth.
 func TestOverlappingRunsOfManyCallers(t *testing.T) {
 	stacks := []mettle.Policy{
-		hedge(3),
-		mettle.Compose(retry.New(retry.Config{Attempts: 5, Backoff: retry.Constant(0)}), hedge(2), pass),
-		mettle.Compose(hedge(2), retry.New(retry.Config{Backoff: retry.Constant(0)}), hedge(2), timeout.After(time.Minute)),
+		rivals(3),
+		mettle.Compose(retry.New(retry.Config{Attempts: 5, Backoff: retry.Constant(0)}), rivals(2), pass),
+		mettle.Compose(rivals(2), retry.New(retry.Config{Backoff: retry.Constant(0)}), rivals(2), timeout.After(time.Minute)),
 	}
 	type result struct{ caller, run int64 }
 	var wg sync.WaitGroup

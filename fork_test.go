@@ -37,7 +37,7 @@ func TestForkOfADetachedContextWithinABranch(t *testing.T) {
 		b.Keep()
 		return err
 	})
-	for _, p := range []mettle.Policy{own, mettle.Compose(hedge(2), own), mettle.Compose(own, hedge(2), own)} {
+	for _, p := range []mettle.Policy{own, mettle.Compose(rivals(2), own), mettle.Compose(own, rivals(2), own)} {
 		v, err := mettle.Call(t.Context(), p, func(context.Context) (int, error) { return 7, nil })
 		if v != 7 || err != nil {
 			t.Errorf("%d, %v, want 7", v, err)

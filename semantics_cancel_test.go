@@ -130,7 +130,7 @@ func TestSemantics06NoGoroutineOutlivesItsCall(t *testing.T) {
 			stack := mettle.Compose(
 				timeout.After(time.Minute),
 				retry.New(retry.Config{Attempts: 10, Backoff: retry.Constant(time.Second)}),
-				hedge(2),
+				rivals(2),
 				breaker.New(breaker.Config{}),
 				bulkhead.New(bulkhead.Config{Limit: 1, Queue: 10, MaxWait: 2 * time.Second}),
 				timeout.After(3*time.Second),

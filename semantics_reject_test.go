@@ -50,8 +50,8 @@ func TestSemantics02RejectionMeansNotRun(t *testing.T) {
 			{"context ended", expired, filled(t, bulkhead.Config{Queue: 1}), context.Canceled},
 			{"foreign gate", t.Context(), &gate{full: true}, errGate},
 			{"in a stack", t.Context(), mettle.Compose(again, timeout.After(time.Hour), pass, opened()), breaker.ErrOpen},
-			{"outside of a hedge", t.Context(), mettle.Compose(&gate{full: true}, hedge(2)), errGate},
-			{"inside of a hedge", t.Context(), mettle.Compose(hedge(2), opened()), breaker.ErrOpen},
+			{"outside of a hedge", t.Context(), mettle.Compose(&gate{full: true}, rivals(2)), errGate},
+			{"inside of a hedge", t.Context(), mettle.Compose(rivals(2), opened()), breaker.ErrOpen},
 			{"queue longer than the timeout", t.Context(), mettle.Compose(timeout.After(time.Second), filled(t, bulkhead.Config{Queue: 1})), context.DeadlineExceeded},
 		} {
 			ran := false

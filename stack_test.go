@@ -54,7 +54,7 @@ func TestEmptyStackJustRuns(t *testing.T) {
 // Contexts reach the function with all their values, through every kind of layer.
 func TestValuesReachTheFunction(t *testing.T) {
 	ctx := context.WithValue(t.Context(), key{}, "value")
-	stack := mettle.Compose(pass, &gate{}, retry.New(retry.Config{}), bulkhead.New(bulkhead.Config{Limit: 1}), timeout.After(time.Hour), hedge(2))
+	stack := mettle.Compose(pass, &gate{}, retry.New(retry.Config{}), bulkhead.New(bulkhead.Config{Limit: 1}), timeout.After(time.Hour), rivals(2))
 	err := stack.Do(ctx, func(ctx context.Context) error {
 		if ctx.Value(key{}) != "value" {
 			return errors.New("no value")
@@ -113,7 +113,7 @@ func TestFirstAttemptIsTimedWhereThereIsATimeout(t *testing.T) {
 func TestCallReturnsTheZeroValueBesideAnError(t *testing.T) {
 	policies := map[string]mettle.Policy{
 		"empty": mettle.Compose(), "foreign": pass, "gate": &gate{}, "retry": retry.New(retry.Config{Attempts: 1}),
-		"timeout": timeout.After(time.Hour), "stack": mettle.Compose(pass, timeout.After(time.Hour)), "hedge": hedge(2),
+		"timeout": timeout.After(time.Hour), "stack": mettle.Compose(pass, timeout.After(time.Hour)), "hedge": rivals(2),
 		"rejects": &gate{full: true},
 	}
 	for name, p := range policies {

@@ -36,25 +36,25 @@ var detach = mettle.PolicyFunc(func(_ context.Context, fn func(context.Context) 
 	return fn(context.Background())
 })
 
-// hedge is a policy as users may write it: it starts as many runs at once, cancels the rest when one succeeds,
+// rivals is a policy as users may write it: it starts as many runs at once, cancels the rest when one succeeds,
 // waits for all, and keeps the first that succeeded.
-type hedge int
+type rivals int
 
-func (h hedge) Do(ctx context.Context, fn func(context.Context) error) error {
+func (r rivals) Do(ctx context.Context, fn func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type end struct {
 		branch *mettle.Branch
 		err    error
 	}
-	ends := make(chan end, h)
-	for range h {
+	ends := make(chan end, r)
+	for range r {
 		branched, b := mettle.Fork(ctx)
 		go func() { ends <- end{b, fn(branched)} }()
 	}
 	var won *mettle.Branch
 	var err error
-	for range h {
+	for range r {
 		switch e := <-ends; {
 		case e.err != nil:
 			err = e.err
