@@ -19,7 +19,7 @@ func TestAllocations(t *testing.T) {
 	open.Do(ctx, down)
 	closed := breaker.New(breaker.Config{Trip: breaker.Consecutive(1 << 30)})
 	shifting := breaker.New(breaker.Config{})
-	halfOpen := breaker.New(breaker.Config{Trip: breaker.Consecutive(1), Cooldown: 1, Successes: 1 << 30})
+	halfOpen := breaker.New(breaker.Config{Trip: breaker.Consecutive(1), Cooldown: 1, Successes: 1<<16 - 1})
 	halfOpen.Do(ctx, down)
 	for halfOpen.State() != breaker.HalfOpen {
 		halfOpen.Do(ctx, nothing)

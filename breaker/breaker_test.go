@@ -283,8 +283,8 @@ func TestSemantics9BadConfigurationIsLoud(t *testing.T) {
 		{breaker.Config{MaxCooldown: -1}, "breaker: Config.MaxCooldown is -1ns, want 0 or more"},
 		{breaker.Config{MaxCooldown: time.Second}, "breaker: Config.MaxCooldown is 1s, want Cooldown, which is 5s, or more"},
 		{breaker.Config{Cooldown: 3, MaxCooldown: 2}, "breaker: Config.MaxCooldown is 2ns, want Cooldown, which is 3ns, or more"},
-		{breaker.Config{Probes: -1}, "breaker: Config.Probes is -1, want 0 to 2147483647"},
-		{breaker.Config{Successes: -1}, "breaker: Config.Successes is -1, want 0 to 2147483647"},
+		{breaker.Config{Probes: -1}, "breaker: Config.Probes is -1, want 0 to 65535"},
+		{breaker.Config{Successes: -1}, "breaker: Config.Successes is -1, want 0 to 65535"},
 	} {
 		err := tc.config.Validate()
 		if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
@@ -302,7 +302,7 @@ func TestSemantics9BadConfigurationIsLoud(t *testing.T) {
 	}
 	for _, good := range []breaker.Config{
 		{}, {Cooldown: time.Hour}, {Cooldown: time.Hour, MaxCooldown: time.Hour}, {MaxCooldown: 5 * time.Second},
-		{Trip: breaker.Consecutive(1)}, {Trip: breaker.Shift(0.01, 0.02, 5), Probes: 1<<31 - 1, Successes: 1<<31 - 1},
+		{Trip: breaker.Consecutive(1)}, {Trip: breaker.Shift(0.01, 0.02, 5), Probes: 1<<16 - 1, Successes: 1<<16 - 1},
 	} {
 		if err := good.Validate(); err != nil {
 			t.Errorf("%+v: %v", good, err)

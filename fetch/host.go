@@ -65,7 +65,7 @@ func (f *run) admit(h *host, now clock.Instant) (t ticket, ok bool, again clock.
 	state, a := f.breaker.Admit(h.breaker, int64(now))
 	h.breaker = state
 	if !a.Admitted {
-		return t, false, clock.Instant(state.Until)
+		return t, false, clock.Instant(state.Again(state.Word))
 	}
 	return ticket{generation: a.Token, counted: true}, true, never
 }

@@ -69,10 +69,6 @@ func probingBreaker(o mettle.Observer) *breaker.Breaker {
 	return b
 }
 
-// A half-open period that has outlasted its cooldown begins a new round as soon as its places are taken, for those too who took them
-// only now. So twice as many may be in after a pause as before it.
-const freshRound = "a half-open breaker whose cooldown is over counts its probes anew"
-
 func TestBreakerKeepsTheContract(t *testing.T) {
 	for name, c := range map[string]mettletest.Config{
 		"closed": {
@@ -88,7 +84,6 @@ func TestBreakerKeepsTheContract(t *testing.T) {
 				}
 				return b
 			},
-			Skip: map[string]string{"places": freshRound, "acquire": freshRound, "waiter": freshRound},
 		},
 	} {
 		t.Run(name, func(t *testing.T) { mettletest.TestGate(t, c) })

@@ -52,8 +52,7 @@ type Epoch struct {
 	Generation uint64
 	Phase      Phase
 	Since      int64
-	// Until is, for an open period, when probes are admitted; for a half-open one, when the places of probes that
-	// have not returned are given to others. In a closed period it means nothing.
+	// Until is, for an open period, when probes are admitted. In others it means nothing.
 	Until int64
 	// Level is the cooldown without jitter to which failed recoveries have raised it.
 	Level time.Duration
@@ -82,18 +81,18 @@ func (m *Machine) Enter(e *Epoch, word uint64, now int64) Step {
 		if now < e.Until {
 			return Step{Word: word}
 		}
-		return Step{Admit: true, Move: true, To: HalfOpen, Word: probes(1, 0)}
+		return Step{Admit: true, Move: true, To: HalfOpen, Word: round{running: 1}.word()}
 	default:
-		running, succeeded := counts(word)
+		r := roundOf(word)
 		switch {
-		case running < uint64(m.Probes):
-			return Step{Admit: true, Word: probes(running+1, succeeded)}
-		case now < e.Until:
+		case r.running < uint64(m.Probes):
+			return Step{Admit: true, Word: r.admit(e, now).word()}
+		case now < e.Again(word):
 			return Step{Word: word}
 		}
-		// The probes are overdue, perhaps for good. In a new period their places are free and their results,
+		// The probes are overdue, all of them and perhaps for good. In a new period their places are free and their results,
 		// should they come, too late; what the others achieved stays.
-		return Step{Admit: true, Move: true, To: HalfOpen, Word: probes(1, succeeded)}
+		return Step{Admit: true, Move: true, To: HalfOpen, Word: round{running: 1, succeeded: r.succeeded}.word()}
 	}
 }
 
@@ -116,17 +115,17 @@ func (m *Machine) Leave(e *Epoch, word uint64, v mettle.Verdict) Step {
 		if v == mettle.Failure {
 			return Step{Move: true, To: Open}
 		}
-		running, succeeded := counts(word)
-		if running > 0 { // else somebody gave a permit back twice: at least the count stays whole
-			running--
+		r := roundOf(word)
+		if r.running > 0 { // else somebody gave a permit back twice: at least the count stays whole
+			r.running--
 		}
 		if v == mettle.Success {
-			succeeded++
+			r.succeeded++
 		}
-		if succeeded >= uint64(m.Successes) {
+		if r.succeeded >= uint64(m.Successes) {
 			return Step{Move: true, To: Closed}
 		}
-		return Step{Word: probes(running, succeeded)}
+		return Step{Word: r.word()}
 	default:
 		return Step{Word: word}
 	}
@@ -151,7 +150,6 @@ func (m *Machine) Next(e *Epoch, to Phase, now int64, draw uint64) Epoch {
 			// cooldown would have every result dropped for ever.
 			next.Level = m.grown(e.Level)
 		}
-		next.Until = int64(clock.Instant(now).Add(next.Level))
 	}
 	return next
 }

@@ -177,6 +177,44 @@ func TestHungProbesFreeTheirPlace(t *testing.T) {
 	})
 }
 
+// The time of a probe counts from its own admission, not from the first one's: after a quiet time in half-open, or when others are overdue, a new
+// probe is not at once taken for one that never returns.
+func TestProbesAreOverdueByTheirOwnTime(t *testing.T) {
+	each(t, func(t *testing.T, d *driver) {
+		if d.now > 1<<60 {
+			return
+		}
+		d.m.Successes = 10
+		d.trip()
+		d.now = d.s.Until
+		d.settle(d.admit(), mettle.Success, HalfOpen)
+		d.pass(time.Hour)
+		probe := d.admit()
+		d.rejected()
+		d.pass(base - 1)
+		d.rejected()
+		generation := d.s.Generation
+		d.settle(probe, mettle.Success, HalfOpen)
+		if r := roundOf(d.s.Word); r.succeeded != 2 || d.s.Generation != generation {
+			t.Fatalf("after two successes: %+v in period %d, want it still in %d", r, d.s.Generation, generation)
+		}
+	})
+	each(t, func(t *testing.T, d *driver) {
+		d.m.Probes, d.m.Successes = 2, 10
+		d.trip()
+		d.now = d.s.Until
+		d.admit() // hangs
+		d.pass(base / 2)
+		second := d.admit()
+		d.pass(base - 1)
+		d.rejected() // the first is overdue, the second is not
+		d.settle(second, mettle.Success, HalfOpen)
+		if r := roundOf(d.s.Word); r.succeeded != 1 {
+			t.Fatalf("the second probe's success was dropped: %+v", r)
+		}
+	})
+}
+
 // A dependency that needs longer than the cooldown, but answers, must close the breaker in the end.
 func TestSlowProbesDoNotWedge(t *testing.T) {
 	m := machine()
@@ -253,8 +291,9 @@ func TestSemantics10ArithmeticSaturates(t *testing.T) {
 	if d.s.Until != math.MaxInt64 {
 		t.Errorf("until is %d", d.s.Until)
 	}
-	if running, succeeded := counts(probes(MaxCount, MaxCount)); running != MaxCount || succeeded != MaxCount || probes(MaxCount, MaxCount)&Sealed != 0 {
-		t.Errorf("the word holds %d and %d", running, succeeded)
+	full := round{running: MaxCount, succeeded: MaxCount, last: maxLast}
+	if got := roundOf(full.word()); got != full || full.word()&Sealed != 0 {
+		t.Errorf("the word holds %+v, want %+v", got, full)
 	}
 }
 

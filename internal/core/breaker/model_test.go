@@ -21,7 +21,8 @@ type model struct {
 	running            []int            // probes in this half-open round
 	level              time.Duration
 	since, until       int64
-	next               int // the number of the next call
+	last               time.Duration // from since to the admission of the latest probe, in whole milliseconds
+	next               int           // the number of the next call
 	admitted           map[int]int
 	lastOpenWasRecover bool
 }
@@ -69,20 +70,28 @@ func (m *model) admit(now int64) int {
 		return 0
 	case m.phase == Open:
 		m.move(HalfOpen, now)
-		m.until = later(now, m.level)
-	case m.phase == HalfOpen && len(m.running) >= m.probes && now < m.until:
+		m.last = 0
+	case m.phase == HalfOpen && len(m.running) >= m.probes && now < later(later(m.since, m.last), m.level):
 		return 0
 	case m.phase == HalfOpen && len(m.running) >= m.probes:
 		achieved := m.results
 		m.move(HalfOpen, now)
 		m.results = achieved
 		m.level = min(2*m.level, m.max)
-		m.until = later(now, m.level)
+		m.last = 0
 	}
 	m.next++
 	m.admitted[m.next] = m.period
 	if m.phase == HalfOpen {
 		m.running = append(m.running, m.next)
+		if now > m.since {
+			d, unit := uint64(now)-uint64(m.since), uint64(time.Millisecond)
+			ms := d / unit
+			if d%unit > 0 {
+				ms++
+			}
+			m.last = max(m.last, time.Duration(min(ms, maxLast))*time.Millisecond)
+		}
 	}
 	return m.next
 }

@@ -59,7 +59,7 @@ func TestPlantedBugsAreCaught(t *testing.T) {
 		"overdue probes take what others achieved with them": {admit: func(m *Machine, s State, now int64) (State, Admission) {
 			next, a := m.Admit(s, now)
 			if s.Phase == HalfOpen && next.Generation != s.Generation {
-				next.Word = probes(1, 0)
+				next.Word = round{running: 1}.word()
 			}
 			return next, a
 		}},
