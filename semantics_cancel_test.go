@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,23 +134,14 @@ func TestSemantics06NoGoroutineOutlivesItsCall(t *testing.T) {
 				bulkhead.New(bulkhead.Config{Limit: 1, Queue: 10, MaxWait: 2 * time.Second}),
 				timeout.After(3*time.Second),
 			)
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			before := runtime.NumGoroutine()
+			// Nothing ends this context, so that a goroutine which stays is there at the end of the bubble, and fails it.
 			for range 10 {
-				stack.Do(foreignContext{ctx}, fn)
-				synctest.Wait()
-				if n := runtime.NumGoroutine(); n > before {
-					t.Fatalf("%s: %d goroutines more than before", name, n-before)
-				}
+				stack.Do(foreignContext{context.Background()}, fn)
 			}
 			if name == "hang" {
+				ctx, cancel := context.WithCancel(context.Background())
 				time.AfterFunc(time.Second/2, cancel)
 				stack.Do(foreignContext{ctx}, fn)
-				synctest.Wait()
-				if n := runtime.NumGoroutine(); n > before {
-					t.Fatalf("%s, canceled: %d goroutines more than before", name, n-before)
-				}
 			}
 		})
 	}
