@@ -112,8 +112,8 @@ func TestSemantics05FunctionIsWaitedFor(t *testing.T) {
 	})
 }
 
-// Whatever way a call ends, at its return nothing of it runs on. Goroutines that merely end later would not
-// fail the bubble, so they are counted.
+// Whatever way a call ends, nothing of it stays behind. (That nothing ends only later is what package mettletest checks, for each
+// policy.)
 func TestSemantics06NoGoroutineOutlivesItsCall(t *testing.T) {
 	fns := map[string]func(context.Context) error{
 		"success": nothing, "failure": down, "hang": hang,
