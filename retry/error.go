@@ -116,7 +116,8 @@ func (e *ExhaustedError) Unwrap() []error {
 	return errs
 }
 
-// LogValue is the error as a group: how many attempts, elapsed, reason, the last error, and what each attempt kept says.
+// LogValue is the error as a group: the policy's name, elapsed and reason, and in a group of its own, under its number, what each attempt
+// kept says. A handler of package slog asks for it where the *ExhaustedError itself is the attribute, not an error that wraps it.
 func (e *ExhaustedError) LogValue() slog.Value {
 	attrs := make([]slog.Attr, 0, 6)
 	if e.Name != "" {
