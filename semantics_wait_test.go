@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/breaker"
+	"github.com/mettle-go/mettle/bulkhead"
 	"github.com/mettle-go/mettle/retry"
 	"github.com/mettle-go/mettle/timeout"
 )
@@ -52,6 +54,41 @@ func TestSemantics07WaitsRespectTheDeadline(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The caller leaves while the call waits for its next attempt, deep in a stack: it returns at that very instant, and its error has both
+// why the caller left and what had gone wrong before.
+func TestCancellationAmidABackoffWait(t *testing.T) {
+	errLeft := errors.New("the caller left")
+	synctest.Test(t, func(t *testing.T) {
+		bh := bulkhead.New(bulkhead.Config{Limit: 1})
+		stack := mettle.Compose(
+			timeout.After(time.Hour),
+			retry.New(retry.Config{Name: "users", Backoff: retry.Constant(time.Minute)}),
+			breaker.New(breaker.Config{}),
+			bh,
+			timeout.After(time.Second),
+		)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		start := time.Now()
+		time.AfterFunc(90*time.Second, func() { cancel(errLeft) }) // amid the second wait
+		calls := 0
+		_, err := mettle.Call(ctx, stack, func(context.Context) (int, error) { calls++; return 1, errDown })
+		if took := time.Since(start); took != 90*time.Second || calls != 2 {
+			t.Errorf("returned after %v and %d calls, want 1m30s and 2", took, calls)
+		}
+		for _, want := range []error{errLeft, context.Canceled, errDown} {
+			if !errors.Is(err, want) {
+				t.Errorf("%v is not %v", err, want)
+			}
+		}
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, mettle.ErrRejected) || metric(bh, "inside") != 0 {
+			t.Errorf("%v, %v places taken; want no deadline, no rejection, no place", err, metric(bh, "inside"))
+		}
+		if want := "retry: users: gave up after 2 attempts in 1m30s (context canceled: the caller left): down"; err.Error() != want {
+			t.Errorf("%q, want %q", err, want)
+		}
+	})
 }
 
 // unasked is a context whose Done nobody may ask for: who does is about to wait.
