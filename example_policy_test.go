@@ -47,10 +47,11 @@ func (race) Do(ctx context.Context, fn func(context.Context) error) error {
 	}
 	second := <-ends // wait for both: no goroutine outlives the call
 	if first.err != nil {
-		first = second
+		first, second = second, first
 	}
 	if first.err == nil {
 		first.branch.Keep() // only now does its value count
+		second.branch.Drop()
 	}
 	return first.err
 }
