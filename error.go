@@ -60,6 +60,9 @@ func (e *RejectedError) RetryAfter() (time.Duration, bool) {
 
 // Permanent marks err as one that no further attempt can mend: a retry stops at once. The result has
 // the text of err and unwraps to it. Permanent(nil) is nil.
+//
+// It says nothing of the dependency: a breaker counts a permanent error as it counts any other. For answers
+// such as "not found", which a healthy dependency gives, let the breaker's Classify say Success.
 func Permanent(err error) error {
 	if err == nil {
 		return nil

@@ -9,7 +9,7 @@
 // # Not for
 //
 // Failures that concern single calls, such as a row that does not exist: tell Classify. Load that you cause yourself:
-// see packages bulkhead and ratelimit. Many dependencies at once: make one breaker for each, or the
+// see package bulkhead. Many dependencies at once: make one breaker for each, or the
 // healthy are shut off with the sick.
 //
 // # Example

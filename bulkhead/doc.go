@@ -8,8 +8,7 @@
 //
 // # Not for
 //
-// Calls per second: see package ratelimit. A fixed pool of workers that consume a queue: see package
-// queue.
+// Calls per second. A fixed pool of workers that consume a queue.
 //
 // # Example
 //

@@ -33,6 +33,9 @@ func Parse(line []byte) (Item, error) {
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&it); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return it, fmt.Errorf("not an item: %s is a JSON %s, want %s", wrong.Field, wrong.Value, wanted(wrong.Field))
+		}
 		return it, fmt.Errorf("not an item: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
@@ -41,10 +44,21 @@ func Parse(line []byte) (Item, error) {
 	return it, it.check()
 }
 
+// wanted says what a field of an item holds.
+func wanted(field string) string {
+	if field == "header" {
+		return "an object of strings"
+	}
+	return "a string"
+}
+
 // check returns what is wrong with it, if anything.
 func (it Item) check() error {
 	if it.URL == "" {
 		return errors.New("url is empty, want http:// or https://")
+	}
+	if !strings.Contains(it.URL, "://") {
+		return errors.New("url has no scheme, want http://… or https://…")
 	}
 	u, err := url.Parse(it.URL)
 	if err != nil {

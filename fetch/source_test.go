@@ -41,7 +41,7 @@ func TestLines(t *testing.T) {
 		"JSON and text": {`{"url":"http://a.test/","method":"POST"}` + "\n" + `{"url":"http://a.test/","id":"x"}` + "\nhttp://b.test",
 			[]string{"POST http://a.test/", "x", "http://b.test"}},
 		"numbers of lines": {"\n\nnope\n# no\nnope\n", []string{
-			`! list line 3: url has the scheme "", want http or https`, `! list line 5: url has the scheme "", want http or https`}},
+			`! list line 3: url has no scheme, want http://… or https://…`, `! list line 5: url has no scheme, want http://… or https://…`}},
 		"as long as may be": {long + "\nhttp://b.test", []string{long, "http://b.test"}},
 		"too long":          {long + "y\nhttp://b.test", []string{"! list line 1: the line is longer than 1048576 bytes", "http://b.test"}},
 		"much too long":     {strings.Repeat(long, 3) + "\nhttp://b.test", []string{"! list line 1: the line is longer than 1048576 bytes", "http://b.test"}},
@@ -60,8 +60,8 @@ func TestLines(t *testing.T) {
 
 func TestConcat(t *testing.T) {
 	got := drain(Concat(Lines("a", strings.NewReader("http://a.test/1\nx")), URLs("http://a.test/2", "no"), Lines("b", strings.NewReader("y"))))
-	want := []string{"http://a.test/1", `! a line 2: url has the scheme "", want http or https`, "http://a.test/2",
-		`! items line 2: url has the scheme "", want http or https`, `! b line 1: url has the scheme "", want http or https`}
+	want := []string{"http://a.test/1", `! a line 2: url has no scheme, want http://… or https://…`, "http://a.test/2",
+		`! items line 2: url has no scheme, want http://… or https://…`, `! b line 1: url has no scheme, want http://… or https://…`}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -96,7 +96,12 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		`{"url":"http://a.test","header":{"a":"b\nc: d"}}`: `header a is "b\nc: d", want one line`,
 		`{"url":"http://a.test"`:                           `not an item: unexpected EOF`,
 		`{"url":"http://a.test"} {}`:                       `not an item: something follows the JSON object`,
-		`{"url":7}`:                                        `not an item: cannot unmarshal number into Go struct field Item.url of type string`,
+		`{"url":7}`:                                        `not an item: url is a JSON number, want a string`,
+		`{"url":"http://a.test","header":["a"]}`:           `not an item: header is a JSON array, want an object of strings`,
+		`{"url":"http://a.test","header":{"a":1}}`:         `not an item: header is a JSON number, want an object of strings`,
+		`127.0.0.1:8080/ok`:                                `url has no scheme, want http://… or https://…`,
+		`not a url`:                                        `url has no scheme, want http://… or https://…`,
+		`://a.test`:                                        `url is not valid: missing protocol scheme`,
 		`{"url":"http://a.test","mirrors":[]}`:             `not an item: unknown field "mirrors"`,
 	} {
 		if _, err := Parse([]byte(line)); err == nil || err.Error() != want {

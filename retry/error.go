@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,7 +93,28 @@ func (e *ExhaustedError) Error() string {
 	if last.Err != nil {
 		b.WriteString(": " + last.Err.Error())
 	}
+	if err := e.telling(); err != last.Err {
+		b.WriteString("; before that: " + err.Error())
+	}
 	return strings.ReplaceAll(b.String(), "\n", "; ")
+}
+
+// telling returns the last error that says what went wrong: not that of an attempt which was rejected, or which only repeats
+// Reason, as the end of the caller's context does. If there is none, it is the last error.
+func (e *ExhaustedError) telling() error {
+	var last error
+	for _, a := range slices.Backward(e.Attempts) {
+		if a.Err == nil {
+			continue
+		}
+		if last == nil {
+			last = a.Err
+		}
+		if !errors.Is(a.Err, mark.ErrRejected) && (e.Reason == nil || !strings.Contains(e.Reason.Error(), a.Err.Error())) {
+			return a.Err
+		}
+	}
+	return last
 }
 
 // Unwrap returns every attempt's error, the last first, and then Reason. If some attempts were rejected by an inner policy and others ran, the

@@ -191,3 +191,27 @@ func TestNestedRetriesMultiply(t *testing.T) {
 		t.Errorf("%v after %d calls, want 9", err, *calls)
 	}
 }
+
+// The last attempt does not always say what went wrong.
+func TestMessageNamesTheErrorThatTells(t *testing.T) {
+	down, shut := errors.New("too many connections"), mettle.Reject("breaker", "db", errors.New("breaker: open"), nil)
+	for _, c := range []struct {
+		reason error
+		errs   []error
+		want   string
+	}{
+		{retry.ErrAttempts, []error{down, errReset}, "(attempts used up): connection reset"},
+		{retry.ErrTurnedAway, []error{errReset, down, shut}, "(rejected by an inner policy): mettle: rejected by breaker db: breaker: open; before that: too many connections"},
+		{context.DeadlineExceeded, []error{down, context.DeadlineExceeded}, "(context deadline exceeded): context deadline exceeded; before that: too many connections"},
+		{retry.ErrTurnedAway, []error{shut, shut}, "(rejected by an inner policy): mettle: rejected by breaker db: breaker: open"},
+		{context.Canceled, []error{context.Canceled}, "(context canceled): context canceled"},
+	} {
+		e := &retry.ExhaustedError{Reason: c.reason}
+		for i, err := range c.errs {
+			e.Attempts = append(e.Attempts, retry.Attempt{N: i + 1, Err: err})
+		}
+		if got := e.Error(); !strings.HasSuffix(got, c.want) {
+			t.Errorf("%q, want it to end with %q", got, c.want)
+		}
+	}
+}
