@@ -32,8 +32,9 @@ func newUsers() *mettle.Stack {
 		timeout.New(timeout.Config{Name: "users", After: 2 * time.Second}), // the whole call
 		retry.New(retry.Config{Classify: answered}),
 		breaker.New(breaker.Config{Name: "users-db", Classify: answered}),
-		bulkhead.New(bulkhead.Config{Limit: 20, Queue: 40, MaxWait: 500 * time.Millisecond}), // as many as the pool has connections
-		timeout.After(300*time.Millisecond),                                                  // each attempt
+		// As many as the pool has connections.
+		bulkhead.New(bulkhead.Config{Limit: 20, Queue: 40, MaxWait: 500 * time.Millisecond}),
+		timeout.After(300*time.Millisecond), // each attempt
 	)
 	return users
 }

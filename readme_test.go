@@ -40,6 +40,25 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	}
 }
 
+func TestSemanticsShowsTheStacks(t *testing.T) {
+	var code strings.Builder
+	for line := range strings.Lines(paperText(t, "example_stacks_test.go")) {
+		code.WriteString(strings.TrimPrefix(line, "\t"))
+	}
+	_, rest, ok := strings.Cut(paperText(t, "docs/semantics.md"), "```go\n")
+	if !ok {
+		t.Fatal("docs/semantics.md has no Go code")
+	}
+	for ok {
+		var shown string
+		shown, rest, _ = strings.Cut(rest, "```")
+		if !strings.Contains(code.String(), shown) {
+			t.Errorf("docs/semantics.md shows what example_stacks_test.go has not:\n%s", shown)
+		}
+		_, rest, ok = strings.Cut(rest, "```go\n")
+	}
+}
+
 func TestReadmeIsShort(t *testing.T) {
 	if n := strings.Count(paperText(t, "README.md"), "\n"); n >= 150 {
 		t.Errorf("README.md has %d lines, want fewer than 150", n)
