@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mettle-go/mettle/internal/budget"
+	"github.com/mettle-go/mettle/internal/clock"
 )
 
 // A Budget bounds the load that retries add; see Config.Budget. Every call earns a fraction of a token, a floor of tokens comes in with
@@ -29,7 +30,7 @@ func ownBudget() *Budget {
 }
 
 // withdraw takes what a retry after an error of that kind costs, and reports whether the budget had it.
-func (p *Policy) withdraw(kind int, rejected bool) (budget.Withdrawal, bool) {
+func (p *Policy) withdraw(kind int, rejected bool, now clock.Instant) (budget.Withdrawal, bool) {
 	if p.budget == nil || rejected { // a rejected attempt was no load
 		return budget.Withdrawal{}, true
 	}
@@ -37,7 +38,7 @@ func (p *Policy) withdraw(kind int, rejected bool) (budget.Withdrawal, bool) {
 	if kind > 0 && p.rules[kind-1].Cost > 0 {
 		cost = p.rules[kind-1].Cost
 	}
-	return p.budget.Withdraw(float64(cost))
+	return p.budget.WithdrawAt(float64(cost), now)
 }
 
 func (p *Policy) giveBack(w budget.Withdrawal) {

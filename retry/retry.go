@@ -160,7 +160,7 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 	if stop != core.Go {
 		return nil, now, p.exhausted(run, now, reasons[stop])
 	}
-	taken, ok := p.withdraw(kind, rejected)
+	taken, ok := p.withdraw(kind, rejected, now)
 	if !ok {
 		return nil, now, p.exhausted(run, now, ErrBudget)
 	}

@@ -159,6 +159,11 @@ func (b *Budget) Withdraw(cost float64) (Withdrawal, bool) {
 	if !(cost >= 0) {
 		panic(fmt.Sprintf("budget: cost is %v, want 0 or more", cost))
 	}
+	return b.WithdrawAt(cost, clock.Unread)
+}
+
+// WithdrawAt is Withdraw for policies of this module, which have read the clock before.
+func (b *Budget) WithdrawAt(cost float64, now clock.Instant) (Withdrawal, bool) {
 	if b.unlimited {
 		return Withdrawal{}, true
 	}
@@ -167,7 +172,8 @@ func (b *Budget) Withdraw(cost float64) (Withdrawal, bool) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.settle()
+	b.book(b.calls.Load())
+	b.advance(int64(now.OrNow()))
 	w, ok := b.ledger.Withdraw(int64(math.Ceil(cost*core.Token - rounding)))
 	return Withdrawal{w}, ok
 }
