@@ -22,7 +22,7 @@ type Config struct {
 	// Name tells the operation in errors, events and descriptions. It may be empty.
 	Name string
 	// Attempts is how many calls to make at most, the first one included. 0 means 3; 1 means no retry; -1 means no limit (then
-	// MaxElapsed or a budget is required).
+	// MaxElapsed is required, or, if there are no Rules, a budget).
 	Attempts int
 	// Backoff says how long to wait between attempts. The zero Backoff means 100 ms, doubling, at most 30 s, full
 	// jitter.
@@ -62,8 +62,9 @@ func (c Config) Validate() error {
 		}
 		endless = endless || r.Attempts == -1
 	}
-	if endless && c.MaxElapsed == 0 && c.Budget == Unlimited {
-		return fmt.Errorf("retry: Config has Attempts of -1, MaxElapsed of 0 and an Unlimited Budget, want something that ends a call")
+	// Rules may match rejections, whose retries cost no tokens, so that no budget ends them.
+	if endless && c.MaxElapsed == 0 && (c.Budget == Unlimited || len(c.Rules) > 0) {
+		return fmt.Errorf("retry: Config.MaxElapsed is 0 where Attempts is -1 and nothing else ends a call, want more than 0")
 	}
 	return c.Backoff.validate("retry: Config.Backoff")
 }
@@ -136,7 +137,8 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 	if kind == 0 {
 		verdict = mettle.Judge(ctx, err, p.classify)
 	}
-	rejected := errors.Is(err, mettle.ErrRejected)
+	// Judge calls no rejection a failure, so that of an ordinary failure there is no need to ask.
+	rejected := (kind > 0 || verdict != mettle.Failure) && errors.Is(err, mettle.ErrRejected)
 	if verdict != mettle.Failure && (run == nil || caller == nil && !rejected) {
 		p.free(run)
 		return nil, started, err // not ours to judge, and nothing to tell of earlier attempts

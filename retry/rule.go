@@ -16,7 +16,7 @@ type Rule struct {
 	Stop bool
 	// Attempts is how many attempts may fail with such an error. These then count for themselves: neither do others use up
 	// these attempts nor these those of others. 0 means Config.Attempts, counted together with all others; -1 means no limit (then
-	// Config.MaxElapsed or a budget is required).
+	// Config.MaxElapsed is required).
 	Attempts int
 	// Backoff says how long to wait after such an error. The zero Backoff means Config.Backoff.
 	Backoff Backoff

@@ -141,15 +141,20 @@ func TestBadRulesAreLoud(t *testing.T) {
 		"retry: Config.Rules[0].Stop is true and other fields are set, want either":                                  {Rules: []retry.Rule{{If: ok, Stop: true, Cost: 1}}},
 		"retry: Config.Rules[0].Backoff.Base is -1ns, want 0 or more":                                                {Rules: []retry.Rule{{If: ok, Backoff: retry.Backoff{Base: -1}}}},
 		"retry: Config.MaxElapsed is -1ns, want 0 or more":                                                           {MaxElapsed: -1},
-		"retry: Config has Attempts of -1, MaxElapsed of 0 and an Unlimited Budget, want something that ends a call": {Attempts: -1, Budget: retry.Unlimited},
+		"retry: Config.MaxElapsed is 0 where Attempts is -1 and nothing else ends a call, want more than 0": {Attempts: -1, Budget: retry.Unlimited},
 	} {
 		if err := c.Validate(); err == nil || err.Error() != want {
 			t.Errorf("Validate is %v, want %s", err, want)
 		}
 	}
-	endless := retry.Config{Rules: []retry.Rule{{If: ok, Attempts: -1}}, Budget: retry.Unlimited}
-	if endless.Validate() == nil {
-		t.Error("a rule without limit, and nothing else that ends a call, is accepted")
+	for _, endless := range []retry.Config{
+		{Rules: []retry.Rule{{If: ok, Attempts: -1}}, Budget: retry.Unlimited},
+		{Rules: []retry.Rule{{If: ok, Attempts: -1}}}, // its errors may be rejections, which cost no tokens
+		{Rules: []retry.Rule{{If: ok}}, Attempts: -1},
+	} {
+		if endless.Validate() == nil {
+			t.Errorf("%+v has nothing that ends a call, and is accepted", endless)
+		}
 	}
 	for _, c := range []retry.Config{{Attempts: -1}, {Attempts: -1, MaxElapsed: 1, Budget: retry.Unlimited}} {
 		if err := c.Validate(); err != nil {
