@@ -135,12 +135,12 @@ func TestMaxElapsed(t *testing.T) {
 func TestBadRulesAreLoud(t *testing.T) {
 	ok := func(error) bool { return true }
 	for want, c := range map[string]retry.Config{
-		"retry: Config.Rules[0].If is nil, want a function":                                                          {Rules: []retry.Rule{{}}},
-		"retry: Config.Rules[1].Attempts is -2, want -1 or more":                                                     {Rules: []retry.Rule{{If: ok}, {If: ok, Attempts: -2}}},
-		"retry: Config.Rules[0].Cost is -1, want 0 or more":                                                          {Rules: []retry.Rule{{If: ok, Cost: -1}}},
-		"retry: Config.Rules[0].Stop is true and other fields are set, want either":                                  {Rules: []retry.Rule{{If: ok, Stop: true, Cost: 1}}},
-		"retry: Config.Rules[0].Backoff.Base is -1ns, want 0 or more":                                                {Rules: []retry.Rule{{If: ok, Backoff: retry.Backoff{Base: -1}}}},
-		"retry: Config.MaxElapsed is -1ns, want 0 or more":                                                           {MaxElapsed: -1},
+		"retry: Config.Rules[0].If is nil, want a function":                                                 {Rules: []retry.Rule{{}}},
+		"retry: Config.Rules[1].Attempts is -2, want -1 or more":                                            {Rules: []retry.Rule{{If: ok}, {If: ok, Attempts: -2}}},
+		"retry: Config.Rules[0].Cost is -1, want 0 or more":                                                 {Rules: []retry.Rule{{If: ok, Cost: -1}}},
+		"retry: Config.Rules[0].Stop is true and other fields are set, want either":                         {Rules: []retry.Rule{{If: ok, Stop: true, Cost: 1}}},
+		"retry: Config.Rules[0].Backoff.Base is -1ns, want 0 or more":                                       {Rules: []retry.Rule{{If: ok, Backoff: retry.Backoff{Base: -1}}}},
+		"retry: Config.MaxElapsed is -1ns, want 0 or more":                                                  {MaxElapsed: -1},
 		"retry: Config.MaxElapsed is 0 where Attempts is -1 and nothing else ends a call, want more than 0": {Attempts: -1, Budget: retry.Unlimited},
 	} {
 		if err := c.Validate(); err == nil || err.Error() != want {
