@@ -26,8 +26,8 @@ func newChaos() *cobra.Command {
 		Use:   "chaos [flags]",
 		Short: "Serve a hostile HTTP server to test against, until Ctrl-C",
 		Long: `Serve a hostile HTTP server until Ctrl-C: it resets connections, cuts bodies,
-stalls and asks to be left alone, exactly as the URL says. Its page / lists all it
-can do. The URL goes to stdout, and what was served to stderr at the end.`,
+stalls and asks to be left alone, exactly as the URL says. Its page / lists all
+it can do. The URL goes to stdout, and what was served to stderr at the end.`,
 		Example: `  mettle chaos
   mettle chaos --addr 127.0.0.1:0        take any free port
   echo 'http://127.0.0.1:8080/short?heal=2' | mettle fetch`,
@@ -35,7 +35,7 @@ can do. The URL goes to stdout, and what was served to stderr at the end.`,
 		RunE: c.run,
 	}
 	cmd.Flags().Var(value[string]{&c.addr, "ADDRESS", hostPort}, "addr", "listen on that `HOST:PORT`")
-	cmd.Flags().Var(value[uint64]{&c.seed, "N", seed}, "seed", "derive every body and every cut from that number")
+	cmd.Flags().Var(value[uint64]{&c.seed, "N", seed}, "seed", "derive every body and every cut from that number (default 0)")
 	return cmd
 }
 
@@ -88,9 +88,9 @@ func tell(w io.Writer, s chaos.Stats) {
 	fmt.Fprintf(w, "mettle: served %s on %s, %s of a hold\n",
 		plural(s.Requests, "request"), plural(s.Conns, "connection"), plural(s.Violations, "violation"))
 	if len(s.Faults) > 0 {
-		fmt.Fprintf(w, "mettle: by fault: %s\n", tally(s.Faults))
+		fmt.Fprintf(w, "mettle: by fault: %s\n", tally(s.Faults, nameFirst))
 	}
 	if len(s.Status) > 0 {
-		fmt.Fprintf(w, "mettle: by status: %s\n", tally(s.Status))
+		fmt.Fprintf(w, "mettle: by status: %s\n", tally(s.Status, nameFirst))
 	}
 }

@@ -16,7 +16,7 @@ import (
 func summary(c fetch.Counts, took time.Duration) string {
 	s := fmt.Sprintf("%s ok, %s failed", number(c.OK), number(c.Failed))
 	if len(c.Kinds) > 0 {
-		s += " (" + tally(c.Kinds) + ")"
+		s += " (" + tally(c.Kinds, countFirst) + ")"
 	}
 	if left := c.Left(); left > 0 {
 		s += fmt.Sprintf(", %s still to do", number(left))
@@ -42,14 +42,20 @@ func stopNotice(c fetch.Counts, grace time.Duration) string {
 		plural(c.Running, "running request"), short(grace))
 }
 
+// How a tally writes a name and its count.
+const (
+	nameFirst  = "%[1]v %[2]s" // where names may be numbers: 404 12
+	countFirst = "%[2]s %[1]v" // where "1 failed (status 1)" would be taken for an exit code
+)
+
 // tally lists counts, the largest first.
-func tally[K cmp.Ordered](counts map[K]int64) string {
+func tally[K cmp.Ordered](counts map[K]int64, format string) string {
 	keys := slices.SortedFunc(maps.Keys(counts), func(a, b K) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
 	parts := make([]string, len(keys))
 	for i, k := range keys {
-		parts[i] = fmt.Sprintf("%v %s", k, number(counts[k]))
+		parts[i] = fmt.Sprintf(format, k, number(counts[k]))
 	}
 	return strings.Join(parts, ", ")
 }
