@@ -31,7 +31,9 @@ func newBar(w io.Writer, opts ...mpb.ContainerOption) *bar {
 	b.now.Store(new(moment))
 	b.pool = mpb.New(append([]mpb.ContainerOption{mpb.WithOutput(w), mpb.WithRefreshRate(redrawEvery)}, opts...)...)
 	b.line = b.pool.AddBar(0,
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return b.now.Load().share() })),
+		// The terminal may have put a ^C below the line, and with it the cursor two columns to the right. From there the line would
+		// be drawn across the edge of the terminal, and its first half would stay.
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return "\r" + b.now.Load().share() })),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return b.now.Load().numbers() })),
 	)
 	return b
@@ -70,7 +72,6 @@ func (b *bar) show(c fetch.Counts, took time.Duration) {
 }
 
 func (b *bar) stopping(c fetch.Counts, grace time.Duration) {
-	// The terminal may have put a ^C at the start of the line.
 	notice := "\r" + stopNotice(c, grace)
 	if _, err := io.WriteString(b.pool, notice); err != nil { // the bar is gone
 		io.WriteString(b.w, notice)

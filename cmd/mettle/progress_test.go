@@ -22,7 +22,7 @@ func finished() fetch.Counts {
 }
 
 func TestProgressOverTime(t *testing.T) {
-	const final = "mettle: 4,812 ok, 188 failed (status 120, refused 60, truncated 8) of 5,000 in 12.3s\n"
+	const final = "mettle: 4,812 ok, 188 failed (120 status, 60 refused, 8 truncated) of 5,000 in 12.3s\n"
 	for kind, want := range map[string]string{
 		progressNone: "mettle: stopping, 64 running requests may finish within 10s\nhint: press Ctrl-C again to exit now\n",
 		progressPlain: "mettle: 1,204 ok, 12 failed of 5,000 read so far in 5s, 64 running, 3 hosts resting\n" +
@@ -99,8 +99,18 @@ func TestBarDrawsAndGoes(t *testing.T) {
 				t.Errorf("no %q in\n%q", want, got)
 			}
 		}
-		if !strings.HasSuffix(got, "\rmettle: 4,812 ok, 188 failed (status 120, refused 60, truncated 8) of 5,000 in 2s\n") {
+		if !strings.HasSuffix(got, "\rmettle: 4,812 ok, 188 failed (120 status, 60 refused, 8 truncated) of 5,000 in 2s\n") {
 			t.Errorf("the last is not the summary:\n%q", got)
+		}
+		// A ^C may have moved the cursor, at any time: wherever it is, what is drawn begins at the edge.
+		drawn := strings.Split(got, "\x1b[J")
+		for _, text := range drawn {
+			if !strings.HasPrefix(text, "\r") && !strings.HasPrefix(text, "\x1b[") {
+				t.Errorf("%q is drawn from where the cursor is", text)
+			}
+		}
+		if len(drawn) < 10 {
+			t.Errorf("the bar was drawn %d times in 2s", len(drawn))
 		}
 		m.view.stopping(finished(), 0) // too late for the bar, but not lost
 		if !strings.HasSuffix(out.String(), "\rmettle: stopping, nothing is running\n") {
@@ -123,13 +133,15 @@ func TestWording(t *testing.T) {
 			t.Errorf("short(%v) is %s, want %s", d, got, want)
 		}
 	}
-	if got, want := summary(halfway(), time.Hour), "1,204 ok, 12 failed (status 12), 3,784 still to do of 5,000 read so far in 1h0m0s"; got != want {
+	if got, want := summary(halfway(), time.Hour), "1,204 ok, 12 failed (12 status), 3,784 still to do of 5,000 read so far in 1h0m0s"; got != want {
 		t.Errorf("summary is %q, want %q", got, want)
 	}
 	if got, want := stopNotice(fetch.Counts{Running: 1}, time.Second), "mettle: stopping, 1 running request may finish within 1s\nhint: press Ctrl-C again to exit now\n"; got != want {
 		t.Errorf("notice is %q, want %q", got, want)
 	}
-	if got := tally(map[string]int64{"b": 2, "a": 2, "c": 3000}); got != "c 3,000, a 2, b 2" {
-		t.Errorf("tally is %s", got)
+	for format, want := range map[string]string{nameFirst: "c 3,000, a 2, b 2", countFirst: "3,000 c, 2 a, 2 b"} {
+		if got := tally(map[string]int64{"b": 2, "a": 2, "c": 3000}, format); got != want {
+			t.Errorf("tally is %s, want %s", got, want)
+		}
 	}
 }
