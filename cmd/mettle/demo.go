@@ -15,12 +15,17 @@ import (
 func newDemo() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use:   "demo [--json]",
-		Short: "Show fetch against a hostile server, beside a plain client",
-		Long: `Starts a hostile server on a port of this machine, fetches 3,000 URLs from it with a plain http.Client and then
-with mettle, and prints the two side by side. Both meet the same list, the same faults and an untouched server: connections that
-are reset, bodies cut off, silence, error pages, a host that asks to be left alone, a host that is down. It takes about
-half a minute, needs no network and leaves nothing behind.`,
+		Use:                   "demo [--json]",
+		DisableFlagsInUseLine: true,
+		Short:                 "Show fetch against a hostile server, beside a plain client",
+		Long: `Start a hostile server on a port of this machine, fetch 3,000 URLs from it with
+a plain http.Client and then with mettle, and print the two side by side.
+
+Both meet the same list, the same faults and an untouched server: connections
+that are reset, bodies cut off, silence, error pages, a host that asks to be
+left alone, a host that is down.
+
+It takes 10 to 20 seconds, needs no network and leaves nothing behind.`,
 		Example: `  mettle demo          the table
   mettle demo --json   the figures`,
 		Args: noArgs,

@@ -12,7 +12,7 @@ import (
 // The claim of the README: mettle gets all that can be had, takes nothing wrong for right, and breaks no hold. The plain client
 // must show why that is worth something.
 func TestDemoShowsWhatItClaims(t *testing.T) {
-	d := demo{seed: 7, urls: 900}
+	d := demo{seed: 7, urls: 3000}
 	urls := demoList(d.seed, d.urls)
 	plain, err := d.try(t.Context(), urls, plainClient)
 	if err != nil {
@@ -45,7 +45,7 @@ func TestDemoShowsWhatItClaims(t *testing.T) {
 	if err := d.table(&out, plain, with); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"900 URLs", "plain http.Client", "holds broken", "failed, by kind", "refused"} {
+	for _, want := range []string{"3,000 URLs", "plain http.Client", "holds broken", "failed, by kind", "refused"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table does not say %q:\n%s", want, out.String())
 		}

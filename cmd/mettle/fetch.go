@@ -25,27 +25,36 @@ func newFetch() *cobra.Command {
 		Short: "Fetch every URL of a list, one JSON line of result each",
 		Long: `Fetch every URL of the given files, or of stdin if there is no FILE or it is -.
 
-A line is a URL, or a JSON object with url and optionally id, method, header and
-body. Blank lines and lines that begin with # are skipped. A line that cannot be
-understood gets a failed result, and the run goes on.
+A line is a URL, or a JSON object with url and optionally id, method, body and
+header (an object of names and values). Blank lines and lines that begin with #
+are skipped. A line that cannot be understood gets a failed result, and the run
+goes on.
 
-Each URL gets one line of JSON on stdout or in --output, as soon as it is known:
-whether it is ok, its status, size and SHA-256, every attempt, and why it failed.
+Each URL gets one line of JSON on stdout or in --output as soon as it is known:
+whether it is ok, its status, size and SHA-256, every attempt, why it failed.
+Bodies are read to their end, checked and hashed, but not kept.
 
 What may pass is tried again: dropped connections, cut bodies, silence, and
 answers such as 429 and 503. A server that names a time to wait is left alone
-until then, one that is down gets a rest, and the others go on meanwhile.
+until then. One to which request after request fails rests, but for a request
+now and then; its URLs wait, which uses up no attempts, for --patience at most.
+The other servers go on meanwhile.
 
 Ctrl-C once lets running requests finish, twice exits now. What was not finished
-has no line.
+has no line; the examples show how to go on with that.
 
 Exit code: 0 all ok, 1 some failed, 2 usage, 4 all failed, 6 results cannot be
 written, 130 or 143 interrupted.`,
 		Example: `  mettle fetch urls.txt > results.jsonl
   mettle fetch -c 200 --per-host 4 -o results.jsonl a.txt b.txt
-  cut -f3 table.tsv | mettle fetch --header 'Authorization: Bearer abc' -o results.jsonl
-  echo '{"id":"42","url":"http://localhost/","method":"PUT","body":"x"}' | mettle fetch
-  mettle fetch urls.txt | jq -r 'select(.ok | not) | [.url, .error.message] | @tsv'`,
+  cut -f3 table.tsv | mettle fetch --header 'Authorization: Bearer abc'
+  mettle fetch urls.txt | jq -r 'select(.ok|not) | [.url,.error.message] | @tsv'
+  echo '{"id":"7","url":"http://a.b/","method":"PUT","body":"x"}' | mettle fetch
+  echo '{"url":"http://a.b/","header":{"Accept":"text/html"}}' | mettle fetch
+
+  To go on after Ctrl-C, with the URLs that have no line yet:
+  jq -r .url half.jsonl | grep -vxFf - urls.txt > rest.txt
+  mettle fetch -o rest.jsonl rest.txt`,
 		RunE: f.run,
 	}
 	flags := cmd.Flags()
@@ -55,6 +64,8 @@ written, 130 or 143 interrupted.`,
 	flags.Var(count(&f.config.Attempts, 5), "attempts", "request a URL at most `N` times")
 	flags.Var(span(&f.config.Timeout, 30*time.Second, false), "timeout", "end an attempt after that time")
 	flags.Var(span(&f.config.Stall, 15*time.Second, false), "stall", "end an attempt whose body brings nothing for that time")
+	flags.Var(span(&f.config.Patience, 2*time.Minute, true), "patience",
+		"let URLs wait for that time for a server that is down, before they use up their attempts")
 	flags.Var(headers(f.config.Header), "header", "send that header with every request (repeatable)")
 	flags.VarP(file(&f.output), "output", "o", "write results to a new `FILE`, not to stdout")
 	flags.Var(choice(&f.progress, progressAuto, progressBar, progressPlain, progressJSON, progressNone), "progress",
@@ -81,7 +92,7 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 	if c.Header.Get("User-Agent") == "" {
 		c.Header.Set("User-Agent", "mettle")
 	}
-	c.Grace = max(c.Grace, 1) // Config takes 0 for its default
+	c.Grace, c.Patience = max(c.Grace, 1), max(c.Patience, 1) // Config takes 0 for its defaults
 	c.Meter = new(fetch.Meter)
 	shared := in.terminal || isTerminal(out.w)
 	shown := newMonitor(newView(f.progress, stderr, shared), c.Meter.Counts)

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "refuses": refuses, "table": table, "expand": expand, "served": served,
+			"exits": exits, "refuses": refuses, "table": table, "expand": expand, "served": served, "narrow": narrow,
 		},
 	})
 }
@@ -118,6 +118,16 @@ func served(ts *testscript.TestScript, neg bool, args []string) {
 	n := ts.Value("chaos").(*chaos.Server).Stats().Requests
 	if strconv.FormatInt(n, 10) != args[0] {
 		ts.Fatalf("the server saw %d requests, want %s", n, args[0])
+	}
+}
+
+// narrow ARG... wants no line of that command's help to be wider than 80 columns.
+func narrow(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(ts.Exec("mettle", append(args, "--help")...))
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if len(line)-1 > 80 {
+			ts.Fatalf("the line has %d columns: %s", len(line)-1, line)
+		}
 	}
 }
 

@@ -36,9 +36,25 @@ Results are JSON lines on stdout. All else goes to stderr.`,
 	}
 	root.SetVersionTemplate("mettle {{.Version}}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newFetch(), newDemo(), newChaos())
+	root.AddCommand(newFetch(), newDemo(), newChaos(), newVersion())
 	root.SetHelpCommand(newHelp())
+	// Flags are all that cobra would write beyond 80 columns.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	return root
+}
+
+// newVersion is for those who try it before --version.
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:                   "version",
+		Short:                 "Say what this binary was built from",
+		DisableFlagsInUseLine: true,
+		Args:                  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "mettle", cmd.Root().Version)
+			return err
+		},
+	}
 }
 
 // newHelp stands in for cobra's own command, which takes an unknown name for a success.
