@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // It ends in two steps: whoever decides so on the current word seals the word by compare-and-swap, which
 // makes that decision unique and the last of the period, and then makes the next period the current one. Who
 // meets a sealed word is in between: a closed breaker still admits him, and his result will be too late to
-// count; the others reject.
+// count; otherwise he waits a moment for the next period, and is rejected if it does not come.
 type period struct {
 	core.Epoch
 	word atomic.Uint64
@@ -28,7 +29,7 @@ type period struct {
 
 // begin makes the period of e with its first word.
 func (b *Breaker) begin(e core.Epoch, word uint64) *period {
-	p := &period{Epoch: e, calls: b.calls.Load(), failures: b.failures.Load()}
+	p := &period{Epoch: e}
 	p.word.Store(word)
 	switch e.Phase {
 	case core.Open:
@@ -50,20 +51,39 @@ func (b *Breaker) enter(ctx context.Context, p *period, now clock.Instant) (uint
 	for {
 		word := p.word.Load()
 		if word&core.Sealed != 0 {
-			return 0, now, b.reject(ctx, p, now)
+			next := b.successor(p)
+			if next == nil {
+				return 0, now, b.reject(ctx, p, now)
+			}
+			p = next
+			continue
 		}
 		step := b.machine.Enter(&p.Epoch, word, int64(now))
 		switch {
 		case !step.Admit:
 			return 0, now, b.reject(ctx, p, now)
 		case step.Move:
+			next := b.next(p, step, now)
 			if p.seal(word) {
-				return b.follow(ctx, p, step, now, nil).Generation, now, nil
+				b.follow(ctx, p, next, now, nil)
+				return next.Generation, now, nil
 			}
 		case p.word.CompareAndSwap(word, step.Word):
 			return p.Generation, now, nil
 		}
 	}
+}
+
+// successor returns the period after p, which somebody has sealed and is about to replace, or nil if that takes
+// long: whoever sealed it may have lost its processor in between.
+func (b *Breaker) successor(p *period) *period {
+	for range 2000 {
+		if next := b.current.Load(); next != p {
+			return next
+		}
+		runtime.Gosched()
+	}
+	return nil
 }
 
 func (b *Breaker) reject(ctx context.Context, p *period, now clock.Instant) error {
@@ -98,9 +118,11 @@ func (b *Breaker) leave(ctx context.Context, p *period, verdict mettle.Verdict, 
 		}
 		step := b.machine.Leave(&p.Epoch, word, verdict)
 		if step.Move {
+			now := clock.Now()
+			next := b.next(p, step, now)
 			if p.seal(word) {
 				b.count(verdict)
-				b.follow(ctx, p, step, clock.Now(), err)
+				b.follow(ctx, p, next, now, err)
 				return
 			}
 		} else if step.Word == word || p.word.CompareAndSwap(word, step.Word) {
@@ -120,13 +142,18 @@ func (b *Breaker) count(verdict mettle.Verdict) {
 	}
 }
 
-// follow makes the period after p, which the caller has sealed, the current one.
-func (b *Breaker) follow(ctx context.Context, p *period, step core.Step, now clock.Instant, err error) *period {
-	next := b.begin(b.machine.Next(&p.Epoch, step.To, int64(now), rand.Uint64()), step.Word)
-	if step.To == core.Open {
+// next makes the period that follows p. The caller has it ready before he seals p, so that others do not meet a sealed word for long.
+func (b *Breaker) next(p *period, step core.Step, now clock.Instant) *period {
+	return b.begin(b.machine.Next(&p.Epoch, step.To, int64(now), rand.Uint64()), step.Word)
+}
+
+// follow makes next the current period, after p, which the caller has sealed.
+func (b *Breaker) follow(ctx context.Context, p, next *period, now clock.Instant, err error) {
+	next.calls, next.failures = b.calls.Load(), b.failures.Load()
+	b.current.Store(next)
+	if next.Phase == core.Open {
 		b.openings.Add(1)
 	}
-	b.current.Store(next)
 	if b.observer != nil && next.Phase != p.Phase {
 		b.observer(ctx, mettle.Event{
 			Kind: mettle.StateChanged, Policy: kind, Name: b.name, Err: err,
@@ -134,5 +161,4 @@ func (b *Breaker) follow(ctx context.Context, p *period, step core.Step, now clo
 			Calls: next.calls - p.calls, Failures: next.failures - p.failures,
 		})
 	}
-	return next
 }

@@ -45,7 +45,7 @@ func TestServesTheLastGoodValueWhenTheSourceFails(t *testing.T) {
 		if !reflect.DeepEqual(events, want) {
 			t.Errorf("events %+v, want %+v", events, want)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if v, err := do(source(9, errDown)); err != errDown || v.Stale {
 			t.Errorf("a nanosecond too old: %+v, %v", v, err)
 		}
