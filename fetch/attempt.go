@@ -37,12 +37,13 @@ func newTransport(c Config) *http.Transport {
 	}
 }
 
-// A leg is one request of an attempt: an attempt has several where redirects lead to other hosts, each of which
-// has limits of its own.
+// A leg is one request of an attempt, together with the redirects within its host: an attempt has several where
+// redirects lead to other hosts, each of which has limits of its own.
 type leg struct {
 	task   *task
 	ticket ticket
 
+	followed bool // a redirect within the host: the item's own request has been answered
 	unsent   bool // the host was put on hold before the request went out: nothing happened
 	started  time.Time
 	began    clock.Instant
@@ -90,17 +91,25 @@ func (f *run) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, l *
 	if err != nil {
 		return err
 	}
-	l.finalURL = resp.Request.URL.String()
+	if l.followed || l.task.hops > 0 {
+		l.finalURL = resp.Request.URL.Redacted() // a server may redirect to a password
+	}
 	if l.moved == nil && (l.status == http.StatusTooManyRequests || l.status == http.StatusServiceUnavailable) {
 		if l.hint, _ = retryafter.Parse(resp.Header, time.Now()); l.hint > 0 && l.hint <= f.cfg.MaxHint {
 			l.task.host.held.extend(clock.Now().Add(l.hint)) // at once; run.hold says for how long exactly
 		}
+	}
+	if l.status == http.StatusSwitchingProtocols {
+		return nil // nobody asked for it, and a read of its body heeds no context: it is the bare connection
 	}
 	body := &watched{body: resp.Body, stall: f.cfg.Stall, cancel: cancel}
 	defer body.stop()
 	if l.moved != nil || l.status/100 != 2 {
 		l.bytes, _ = io.CopyN(io.Discard, body, drainAtMost)
 		return nil
+	}
+	if l.status == http.StatusPartialContent && resp.Request.Header.Get("Range") == "" {
+		return errPart
 	}
 	hash := sha256.New()
 	buf := f.buffers.Get().(*[]byte)
@@ -118,18 +127,23 @@ func (f *run) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, l *
 	return nil
 }
 
-// redirected is http.Client's CheckRedirect: a redirect within the host is followed, one that leads to another is left
-// to the run, which asks that host's limits first. The request given here is the one to make next, with
+// redirected is http.Client's CheckRedirect: a redirect within the host is followed, one that leads to another host, or meets its own on
+// hold, is left to the run, which asks the host's limits first. The request given here is the one to make next, with
 // what may not go to a strange host already taken out.
 func (l *leg) redirected(req *http.Request, via []*http.Request) error {
 	if l.task.hops+len(via) >= maxRedirects {
 		return errTooMany
 	}
-	if hostOf(req.URL) != hostOf(via[0].URL) {
+	if via[0].Header.Get("Referer") == "" {
+		req.Header.Del("Referer") // net/http's own idea: nobody asked to tell one server of another
+	}
+	if hostOf(req.URL) != hostOf(via[0].URL) || clock.Now() < l.task.host.held.until() {
+		req.Response = nil // which would keep its connection and buffers as long as req waits
 		l.moved = req
 		l.task.hops += len(via)
 		return http.ErrUseLastResponse
 	}
+	l.followed = true
 	return nil
 }
 
@@ -198,7 +212,8 @@ func (l *leg) again(why *Error) bool {
 	if !why.Retryable || why.Kind == KindHint {
 		return false
 	}
-	unseen := !l.sent.Load() || l.status == http.StatusMisdirectedRequest || l.status == http.StatusTooEarly
+	first := l.task.hops == 0 && !l.followed // else the item's own request has been answered
+	unseen := first && (!l.sent.Load() || l.status == http.StatusMisdirectedRequest || l.status == http.StatusTooEarly)
 	return unseen || repeatable(l.task.item.Method, l.task.next.Header)
 }
 

@@ -14,7 +14,8 @@ type Config struct {
 	PerHost int
 	// Attempts is how many times a URL is requested at most. 0 means 5; 1 means no retry.
 	Attempts int
-	// Timeout bounds one attempt, its body included. 0 means 30 s.
+	// Timeout bounds one attempt, its body included; where redirects lead to other hosts, its part at each of them. 0 means
+	// 30 s.
 	Timeout time.Duration
 	// Stall bounds how long a body may bring no byte. 0 means 15 s.
 	Stall time.Duration

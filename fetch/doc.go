@@ -24,7 +24,7 @@
 // No URL fails because of its neighbors. What is known of a host is kept in one place:
 //
 //   - Config.PerHost bounds its requests at a time.
-//   - After an answer 429 or 503 with Retry-After, no request goes to the host until that time is over. A hint longer than Config.MaxHint
+//   - After an answer 429 or 503 with Retry-After, no request to the host is begun until that time is over. A hint longer than Config.MaxHint
 //     fails that one URL and holds nobody.
 //   - When request after request fails, the host is parked: nothing is sent to it for a while, then one probe, and so on with
 //     longer whiles until a probe succeeds. Waiting uses up no attempt. When the host has been down for Config.Patience, its URLs use up

@@ -106,9 +106,3 @@ func (f *run) hold(h *host, at clock.Instant, d time.Duration) {
 	d += time.Duration(rand.Uint64() % uint64(min(d/10, time.Second)+1))
 	h.held.extend(at.Add(d))
 }
-
-// forgettable reports whether h can be dropped: a new host would behave as h does.
-func (f *run) forgettable(h *host, now clock.Instant) bool {
-	return h.tasks == 0 && !h.listed && !h.alarmed && now >= h.held.until() &&
-		h.breaker.Phase == breaker.Closed && h.breaker.Word == 0
-}

@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // An Item is one URL to fetch.
@@ -57,6 +58,9 @@ func (it Item) check() error {
 	if it.URL == "" {
 		return errors.New("url is empty, want http:// or https://")
 	}
+	if !utf8.ValidString(it.URL) {
+		return errors.New("url is not UTF-8, want other bytes as %XX")
+	}
 	if !strings.Contains(it.URL, "://") {
 		return errors.New("url has no scheme, want http://… or https://…")
 	}
@@ -82,8 +86,11 @@ func (it Item) check() error {
 		if !token(k) {
 			return fmt.Errorf("header has the name %q, want an HTTP field name", k)
 		}
-		if strings.ContainsAny(v, "\r\n\x00") {
-			return fmt.Errorf("header %s is %q, want one line", k, v)
+		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return fmt.Errorf("header %s is %q, want one line of text", k, v)
+		}
+		if u, err := url.Parse("http://" + v); strings.EqualFold(k, "Host") && (err != nil || u.Host != v) {
+			return fmt.Errorf("header %s is %q, want a host and perhaps a port", k, v)
 		}
 	}
 	return nil

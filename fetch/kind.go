@@ -21,6 +21,7 @@ var (
 	errStalled   = errors.New("the body brought no more bytes")
 	errTooMany   = errors.New("stopped after 10 redirects")
 	errBodyShort = errors.New("the body ended early")
+	errPart      = errors.New("the answer is 206, a part, though the whole was asked for")
 )
 
 // failureOf sorts the error of an attempt. It returns nil for nil.
@@ -33,8 +34,11 @@ func failureOf(err error) *Error {
 }
 
 func sort(err error) (Kind, bool) {
-	if stop, ok := errors.AsType[*timeout.Error](err); ok && stop != nil {
+	if _, ok := errors.AsType[*timeout.Error](err); ok {
 		return KindTimeout, true
+	}
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		err = outer.Err // its text has the URL, which must not be taken for a part of the error
 	}
 	switch {
 	case errors.Is(err, errStalled):
@@ -43,6 +47,8 @@ func sort(err error) (Kind, bool) {
 		return KindRedirect, false
 	case errors.Is(err, errBodyShort):
 		return KindTruncated, true
+	case errors.Is(err, errPart):
+		return KindTruncated, false
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return KindDNS, !dns.IsNotFound
@@ -58,7 +64,9 @@ func sort(err error) (Kind, bool) {
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed):
 		return KindReset, true
 	case strings.Contains(err.Error(), "server closed idle connection"):
-		return KindReset, true // net/http keeps this error to itself
+		return KindReset, true // net/http keeps this error to itself, and those of HTTP/2
+	case strings.Contains(err.Error(), "stream error: "), strings.Contains(err.Error(), "http2: "):
+		return KindReset, true
 	case strings.Contains(err.Error(), "Location header"), strings.Contains(err.Error(), "unsupported protocol scheme"),
 		strings.Contains(err.Error(), "no Host in request URL"):
 		return KindRedirect, false // as above; items themselves have a good scheme and host

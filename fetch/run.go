@@ -77,6 +77,7 @@ type run struct {
 	alarms    alarms
 	pending   int // items in memory
 	running   int
+	sweepAt   int // the number of hosts
 	stopped   bool
 	unflushed bool
 }
@@ -109,13 +110,15 @@ func newRun(c Config, sink Sink) *run {
 
 // read hands the items of src to the loop until the loop wants no more.
 func (f *run) read(ctx context.Context, src Source) {
-	defer close(f.input)
 	for it, err := range src(ctx) {
 		select {
 		case f.input <- arrival{it, err}:
 		case <-ctx.Done():
 			return
 		}
+	}
+	if ctx.Err() == nil { // else src may have ended because of ctx, and that is not the end of the input
+		close(f.input)
 	}
 }
 

@@ -30,10 +30,10 @@ func (f *run) accept(a arrival, ok bool) error {
 		le, _ := errors.AsType[*LineError](a.err)
 		return f.write(invalid(a.item, le.Text, a.err))
 	}
-	u, err := url.Parse(a.item.URL)
-	if err != nil {
+	if err := a.item.check(); err != nil {
 		return f.write(invalid(a.item, a.item.URL, err))
 	}
+	u, _ := url.Parse(a.item.URL)
 	f.pending++
 	f.meter.waiting.Add(1)
 	f.enqueue(f.assign(&task{item: a.item}, u))
@@ -53,6 +53,7 @@ func (f *run) assign(t *task, u *url.URL) *task {
 	if h == nil {
 		h = &host{name: name, breaker: f.breaker.Start(int64(clock.Now()))}
 		h.held.at.Store(int64(never))
+		f.sweep()
 		f.hosts[name] = h
 	}
 	t.host = h
@@ -60,14 +61,26 @@ func (f *run) assign(t *task, u *url.URL) *task {
 	return t
 }
 
-// leave takes t from its host.
-func (f *run) leave(t *task, now clock.Instant) {
-	h := t.host
-	t.host = nil
-	h.tasks--
-	if f.forgettable(h, now) {
-		delete(f.hosts, h.name)
+// sweep forgets the hosts that nobody waits for and that need not be spared any more, each time their number has doubled: memory follows the
+// hosts at hand, not the length of the list.
+func (f *run) sweep() {
+	if len(f.hosts) < f.sweepAt {
+		return
 	}
+	now := clock.Now()
+	for name, h := range f.hosts {
+		spared := now < h.held.until() || h.down && now.Sub(h.downSince) < f.cfg.Patience
+		if h.tasks == 0 && !h.listed && !h.alarmed && !spared {
+			delete(f.hosts, name)
+		}
+	}
+	f.sweepAt = max(256, 2*len(f.hosts))
+}
+
+// leave takes t from its host.
+func (f *run) leave(t *task) {
+	t.host.tasks--
+	t.host = nil
 }
 
 func (f *run) enqueue(t *task) {
@@ -128,7 +141,7 @@ func (f *run) launch(ctx context.Context, g *group.Group, t *task, admitted tick
 		req, err := t.item.request(f.cfg.Header)
 		if err != nil {
 			f.hear(t.host, admitted, mettle.Ignore, now)
-			f.forget(t, now)
+			f.forget(t)
 			return f.write(invalid(t.item, t.item.URL, err))
 		}
 		t.next = req
@@ -161,7 +174,10 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	if l.err != nil && ctx.Err() != nil {
 		// Abandoned, not failed: the item has no record and is still to do.
 		f.hear(h, l.ticket, mettle.Ignore, l.ended)
-		f.forget(t, l.ended)
+		f.forget(t)
+		if !f.stopped {
+			return context.Cause(ctx)
+		}
 		return nil
 	}
 	f.hear(h, l.ticket, l.verdict(), l.ended)
@@ -170,7 +186,7 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	f.meter.bytes.Add(l.bytes)
 	f.meter.attempts.Add(int64(l.replays.Load()))
 	if l.moved != nil && failure == nil {
-		f.leave(t, l.ended)
+		f.leave(t)
 		t.next = l.moved
 		f.meter.waiting.Add(1)
 		f.enqueue(f.assign(t, t.next.URL))
@@ -189,13 +205,13 @@ func (f *run) end(ctx context.Context, l *leg) error {
 			return nil
 		}
 	}
-	f.forget(t, l.ended)
+	f.forget(t)
 	return f.write(t.final(l, failure))
 }
 
 // retry puts t back to its own host, from which redirects may have led away, after the wait.
 func (f *run) retry(t *task, now clock.Instant, wait time.Duration) {
-	f.leave(t, now)
+	f.leave(t)
 	u, _ := url.Parse(t.item.URL) // parsed before, when it was accepted
 	f.assign(t, u)
 	t.next, t.hops, t.wait = nil, 0, wait
@@ -204,8 +220,8 @@ func (f *run) retry(t *task, now clock.Instant, wait time.Duration) {
 }
 
 // forget drops t, whose turn is over.
-func (f *run) forget(t *task, now clock.Instant) {
-	f.leave(t, now)
+func (f *run) forget(t *task) {
+	f.leave(t)
 	f.pending--
 }
 

@@ -134,12 +134,12 @@ func batches(r io.Reader, left, done <-chan struct{}) <-chan batch {
 		br := bufio.NewReaderSize(r, 64<<10)
 		for n := 1; ; {
 			var b batch
-			for len(b.lines) == 0 || br.Buffered() > 0 && len(b.lines) < 256 {
+			for len(b.lines) == 0 || whole(br) && len(b.lines) < 256 {
 				text, long, err := readLine(br)
 				if n == 1 {
 					text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark
 				}
-				if err == nil || len(text) > 0 {
+				if err == nil || errors.Is(err, io.EOF) && len(text) > 0 {
 					b.lines = append(b.lines, line{n, text, long})
 					n++
 				}
@@ -165,6 +165,12 @@ func batches(r io.Reader, left, done <-chan struct{}) <-chan batch {
 		}
 	}()
 	return out
+}
+
+// whole reports whether br has a whole line in its buffer. One that a writer has not finished must not hold back those before it.
+func whole(br *bufio.Reader) bool {
+	b, _ := br.Peek(br.Buffered())
+	return bytes.IndexByte(b, '\n') >= 0
 }
 
 // readLine returns the next line without its end, cut off after MaxLine bytes if it is longer.

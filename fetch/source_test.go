@@ -93,7 +93,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		`{"url":""}`:        `url is empty, want http:// or https://`,
 		`{"url":"http://a.test","method":"GE T"}`:          `method is "GE T", want an HTTP method`,
 		`{"url":"http://a.test","header":{"a b":"c"}}`:     `header has the name "a b", want an HTTP field name`,
-		`{"url":"http://a.test","header":{"a":"b\nc: d"}}`: `header a is "b\nc: d", want one line`,
+		`{"url":"http://a.test","header":{"a":"b\nc: d"}}`: `header a is "b\nc: d", want one line of text`,
 		`{"url":"http://a.test"`:                           `not an item: unexpected EOF`,
 		`{"url":"http://a.test"} {}`:                       `not an item: something follows the JSON object`,
 		`{"url":7}`:                                        `not an item: url is a JSON number, want a string`,

@@ -50,14 +50,11 @@ func (t *task) record(l *leg, failure *Error) {
 func (t *task) final(l *leg, failure *Error) *Record {
 	r := &Record{
 		ID: t.item.id(), URL: t.item.URL, OK: failure == nil, Outcome: OK, Status: l.status, Attempts: t.attempts, Error: failure,
-		Bytes: l.bytes, SHA256: l.sum, Complete: l.complete && failure == nil,
+		FinalURL: l.finalURL, Bytes: l.bytes, SHA256: l.sum, Complete: l.complete && failure == nil,
 		ElapsedMS: ms(t.ended.Sub(t.begun)), Started: t.attempts[0].Started,
 	}
 	if failure != nil {
 		r.Outcome = Failed
-	}
-	if l.finalURL != t.item.URL {
-		r.FinalURL = l.finalURL
 	}
 	return r
 }
