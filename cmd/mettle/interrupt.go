@@ -55,8 +55,13 @@ func onInterrupt(ctx context.Context, stopping func()) (context.Context, *interr
 			return
 		}
 		close(i.stop)
-		stopping()
+		told := make(chan struct{})
+		go func() { // a stderr that nobody reads must not keep the next signals from being heard
+			defer close(told)
+			stopping()
+		}()
 		if !next() {
+			<-told // before the summary
 			return
 		}
 		cancel(errInterrupted)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A gate is a server that answers /ok at once, and other paths only once they are released.
@@ -266,4 +267,35 @@ func TestClosedStdoutEndsWithCode6(t *testing.T) {
 	w.Close()
 	p.says("mettle: 1 ok, 0 failed of 1 in ", "mettle: cannot write results to stdout: broken pipe\n")
 	p.ends(6)
+}
+
+// A stderr that nobody reads holds up what is said there, but not the exit.
+func TestSignalsAreHeardWhileStderrHangs(t *testing.T) {
+	g := newGate(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	fill(t, w)
+	cmd := exec.Command("mettle", "fetch", "-c", "1", "--grace", "1h", "--progress", "plain", "-o", t.TempDir()+"/out", g.list(t, "/wait/1"))
+	cmd.Stderr = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	<-g.entered
+	over := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(over)
+	}()
+	for { // until it has heard enough of them; signals that come too fast are one
+		cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-over:
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

@@ -13,7 +13,7 @@ const (
 	// writeAt is how many bytes of lines are kept back at most. A write is always of whole lines, so that who reads along
 	// never sees half of one.
 	writeAt = 64 << 10
-	// syncEvery bounds what a crash of the machine can take away.
+	// syncEvery is the least time between two syncs while records come. The last sync is at the end of the run.
 	syncEvery = time.Second
 )
 
