@@ -2,12 +2,11 @@ package bulkhead
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/clock"
 	core "github.com/mettle-go/mettle/internal/core/bulkhead"
+	"github.com/mettle-go/mettle/internal/mark"
 	"github.com/mettle-go/mettle/internal/waitq"
 )
 
@@ -98,12 +97,7 @@ func (b *Bulkhead) hand() bool {
 	return true
 }
 
-// interrupted returns the error of a caller whose context ended before he got a place: it is both what the
-// context says and its cause.
+// interrupted returns the error of a caller whose context ended before he got a place.
 func (b *Bulkhead) interrupted(ctx context.Context) *mettle.RejectedError {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if !errors.Is(cause, err) {
-		cause = fmt.Errorf("%w: %w", err, cause)
-	}
-	return mettle.Reject(kind, b.name, cause, nil)
+	return mettle.Reject(kind, b.name, mark.Ended(ctx), nil)
 }

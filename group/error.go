@@ -1,7 +1,6 @@
 package group
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -141,12 +140,3 @@ func (e *ItemError) Error() string {
 
 // Unwrap returns Err.
 func (e *ItemError) Unwrap() error { return e.Err }
-
-// interrupted returns what to report of a context that ended: both its error and its cause.
-func interrupted(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"github.com/mettle-go/mettle/internal/mark"
 )
 
 // scope is what Run and Map share: a context that ends with one failure too many, and the account of how the calls ended.
@@ -118,7 +120,7 @@ func (s *scope) close() *Error {
 		}
 	}
 	if s.parent.Err() != nil {
-		e.parent = interrupted(s.parent)
+		e.parent = mark.Ended(s.parent)
 	}
 	return e
 }

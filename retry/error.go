@@ -1,7 +1,6 @@
 package retry
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,15 +40,6 @@ var reasons = [...]error{
 	core.Hint:      ErrHint,
 	core.Elapsed:   ErrElapsed,
 	core.Deadline:  ErrDeadline,
-}
-
-// interrupted is the reason of a call whose context ended: it is both what the context says and its cause.
-func interrupted(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // An Attempt is one call and how it ended.

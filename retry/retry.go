@@ -154,7 +154,7 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 	run.Add(core.Attempt{Err: err, Took: now.Sub(started), Wait: run.Wait})
 	switch {
 	case caller != nil:
-		return nil, now, p.exhausted(run, now, interrupted(ctx))
+		return nil, now, p.exhausted(run, now, mark.Ended(ctx))
 	case verdict != mettle.Failure:
 		return nil, now, p.exhausted(run, now, ErrTurnedAway)
 	}
@@ -179,7 +179,7 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 	}
 	if !sleep(ctx, wait) {
 		p.giveBack(taken)
-		return nil, now, p.exhausted(run, clock.Now(), interrupted(ctx))
+		return nil, now, p.exhausted(run, clock.Now(), mark.Ended(ctx))
 	}
 	return run, clock.Now(), nil
 }

@@ -1,9 +1,13 @@
 // Package mark holds what mettle's errors say to its policies beside their text: rejected (the
 // function did not run) and permanent (do not try again). The root package names both for users;
-// policies read them here.
+// policies read them here. It also tells how a context ended, in one error.
 package mark
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // ErrRejected is mettle.ErrRejected.
 var ErrRejected = errors.New("mettle: rejected")
@@ -30,3 +34,12 @@ type ran struct{ err error }
 func (e *ran) Error() string        { return e.err.Error() }
 func (e *ran) Is(target error) bool { return target != ErrRejected && errors.Is(e.err, target) }
 func (e *ran) As(target any) bool   { return errors.As(e.err, target) }
+
+// Ended returns what to report of a context that has ended: one error that is both what ctx says and its cause.
+func Ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}

@@ -1,10 +1,12 @@
 package mark
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"testing"
+	"time"
 )
 
 func TestRanHidesTheMarkAndNothingElse(t *testing.T) {
@@ -44,5 +46,19 @@ func TestPermanentIsItsError(t *testing.T) {
 	err := &Permanent{Err: fs.ErrPermission}
 	if err.Error() != fs.ErrPermission.Error() || !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("%v is not %v", err, fs.ErrPermission)
+	}
+}
+
+func TestEnded(t *testing.T) {
+	gone := errors.New("gone")
+	late, cancel := context.WithDeadlineCause(context.Background(), time.Unix(0, 0), gone)
+	defer cancel()
+	plain, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := Ended(late); !errors.Is(err, gone) || !errors.Is(err, context.DeadlineExceeded) || err.Error() != "context deadline exceeded: gone" {
+		t.Errorf("%v, want the deadline and its cause", err)
+	}
+	if err := Ended(plain); err != context.Canceled {
+		t.Errorf("%v, want it as it is", err)
 	}
 }
