@@ -53,7 +53,7 @@
 //
 // # Cost
 //
-// About 500 bytes for each item in memory, and what net/http takes for each running request. The input is not read further ahead
+// About 500 bytes for each item in memory, 2 KB for one that waits after a redirect, and what net/http takes for each running request. The input is not read further ahead
 // than Config.Window.
 //
 // # Mistakes

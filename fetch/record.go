@@ -9,7 +9,7 @@ import (
 // A Record is the result of one item: one JSON line of the output.
 type Record struct {
 	ID        string    `json:"id"`
-	URL       string    `json:"url"`
+	URL       string    `json:"url"` // as given, with its user and password if it has them
 	OK        bool      `json:"ok"`
 	Outcome   Outcome   `json:"outcome"`
 	Status    int       `json:"status,omitempty"` // of the last answer; absent if there was none
