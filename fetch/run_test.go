@@ -138,6 +138,11 @@ func TestHostileServerSeedBySeed(t *testing.T) {
 			if v := net.Stats().Violations; v != 0 {
 				t.Errorf("%d requests broke a hold: %+v", v, net.Stats().Hosts)
 			}
+			net.transport.CloseIdleConnections() // which are the caller's
+			synctest.Wait()
+			if open := net.Stats().Open; open != 0 {
+				t.Errorf("%d connections are left over", open)
+			}
 		})
 	}
 }
