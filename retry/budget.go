@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/mettle-go/mettle/internal/budget"
-	"github.com/mettle-go/mettle/internal/clock"
 )
 
 // A Budget bounds the load that retries add; see Config.Budget. Every call earns a fraction of a token, a floor of tokens comes in with
@@ -29,16 +28,12 @@ func ownBudget() *Budget {
 	return budget.New(budget.Config{Ratio: 0.2, Floor: 10, TTL: 10 * time.Second})
 }
 
-// withdraw takes what a retry after an error of that kind costs, and reports whether the budget had it.
-func (p *Policy) withdraw(kind int, rejected bool, now clock.Instant) (budget.Withdrawal, bool) {
-	if p.budget == nil || rejected { // a rejected attempt was no load
-		return budget.Withdrawal{}, true
-	}
-	cost := 1
+// cost returns how many tokens a retry after an error of that kind takes.
+func (p *Policy) cost(kind int) float64 {
 	if kind > 0 && p.rules[kind-1].Cost > 0 {
-		cost = p.rules[kind-1].Cost
+		return float64(p.rules[kind-1].Cost)
 	}
-	return p.budget.WithdrawAt(float64(cost), now)
+	return 1
 }
 
 func (p *Policy) giveBack(w budget.Withdrawal) {

@@ -3,7 +3,6 @@ package retry
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -11,7 +10,9 @@ import (
 	"time"
 
 	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/budget"
 	"github.com/mettle-go/mettle/internal/clock"
+	"github.com/mettle-go/mettle/internal/core/backoff"
 	core "github.com/mettle-go/mettle/internal/core/retry"
 	"github.com/mettle-go/mettle/internal/layer"
 	"github.com/mettle-go/mettle/internal/mark"
@@ -73,6 +74,7 @@ func (c Config) Validate() error {
 type Policy struct {
 	name     string
 	plan     core.Plan
+	random   bool // some backoff has jitter
 	rules    []Rule
 	budget   *Budget // nil: no limit
 	classify func(error) mettle.Verdict
@@ -91,6 +93,10 @@ func New(c Config) *Policy {
 		Attempts: cmp.Or(c.Attempts, 3), Backoff: c.Backoff.schedule(),
 		MaxHint: cmp.Or(c.MaxHint, 5*time.Minute), MaxElapsed: c.MaxElapsed, Kinds: kinds(c.Rules),
 	}
+	p.random = p.plan.Backoff.Jitter != backoff.None
+	for _, k := range p.plan.Kinds {
+		p.random = p.random || k.Backoff != nil && k.Backoff.Jitter != backoff.None
+	}
 	switch p.budget {
 	case nil:
 		p.budget = ownBudget()
@@ -102,7 +108,13 @@ func New(c Config) *Policy {
 
 // Do runs fn until it succeeds, or fails for good.
 func (p *Policy) Do(ctx context.Context, fn func(context.Context) error) error {
-	_, err := layer.Retried(ctx, p, clock.Unread, func(ctx context.Context, _ clock.Instant) (struct{}, error) {
+	// This is layer.Retried, without the closure around fn for as long as there is no failure.
+	now := p.Begin(clock.Unread)
+	err := fn(layer.First(ctx))
+	if err == nil {
+		return nil
+	}
+	_, err = layer.Again(ctx, p, now, err, func(ctx context.Context, _ clock.Instant) (struct{}, error) {
 		return struct{}{}, fn(ctx)
 	})
 	return err
@@ -130,16 +142,18 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 		p.free(run)
 		return nil, started, nil
 	}
-	caller, kind, verdict := ctx.Err(), 0, mettle.Failure
+	caller, kind, verdict, marks := ctx.Err(), 0, mettle.Failure, mark.Read(err)
 	if caller == nil {
 		kind = p.kind(err)
 	}
-	if kind == 0 {
+	switch {
+	case kind > 0:
+	case caller != nil || p.classify != nil:
 		verdict = mettle.Judge(ctx, err, p.classify)
+	case marks.Rejected: // what Judge says where there is nothing else to ask
+		verdict = mettle.Ignore
 	}
-	// Judge calls no rejection a failure, so that of an ordinary failure there is no need to ask.
-	rejected := (kind > 0 || verdict != mettle.Failure) && errors.Is(err, mettle.ErrRejected)
-	if verdict != mettle.Failure && (run == nil || caller == nil && !rejected) {
+	if verdict != mettle.Failure && (run == nil || caller == nil && !marks.Rejected) {
 		p.free(run)
 		return nil, started, err // not ours to judge, and nothing to tell of earlier attempts
 	}
@@ -158,13 +172,16 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 	case verdict != mettle.Failure:
 		return nil, now, p.exhausted(run, now, ErrTurnedAway)
 	}
-	wait, stop := p.plan.Decide(p.failure(ctx, run, now, err, kind))
+	wait, stop := p.decide(ctx, run, now, err, kind, marks)
 	if stop != core.Go {
 		return nil, now, p.exhausted(run, now, reasons[stop])
 	}
-	taken, ok := p.withdraw(kind, rejected, now)
-	if !ok {
-		return nil, now, p.exhausted(run, now, ErrBudget)
+	var taken budget.Withdrawal
+	if p.budget != nil && !marks.Rejected { // a rejected attempt was no load
+		var ok bool
+		if taken, ok = p.budget.WithdrawAt(p.cost(kind), now); !ok {
+			return nil, now, p.exhausted(run, now, ErrBudget)
+		}
 	}
 	if p.observer != nil {
 		p.observer(ctx, mettle.Event{
@@ -184,22 +201,24 @@ func (p *Policy) Next(ctx context.Context, run *core.Run, started clock.Instant,
 	return run, clock.Now(), nil
 }
 
-// failure gathers what the plan decides on.
-func (p *Policy) failure(ctx context.Context, run *core.Run, now clock.Instant, err error, kind int) core.Failure {
+// decide asks the plan, with all that it wants to know.
+func (p *Policy) decide(ctx context.Context, run *core.Run, now clock.Instant, err error, kind int, marks mark.Marks) (time.Duration, core.Stop) {
 	f := core.Failure{
-		N: run.Count(&p.plan, kind), Kind: kind, Waited: run.Wait, Elapsed: now.Sub(run.Begun), Left: -1, Draw: rand.Uint64(),
+		N: run.Count(&p.plan, kind), Kind: kind, Permanent: marks.Permanent,
+		Waited: run.Wait, Elapsed: now.Sub(run.Begun), Left: -1,
 	}
-	if _, ok := errors.AsType[*mark.Permanent](err); ok {
-		f.Permanent = true
-		return f
+	if p.random {
+		f.Draw = rand.Uint64()
 	}
-	if d, ok := hint(err); ok {
-		f.Hint, f.HintDraw = d, rand.Uint64()
+	if marks.Special && !marks.Permanent {
+		if d, ok := hint(err); ok {
+			f.Hint, f.HintDraw = d, rand.Uint64()
+		}
 	}
 	if d, ok := ctx.Deadline(); ok {
 		f.Left = max(0, d.Sub(now.Time()))
 	}
-	return f
+	return p.plan.Decide(f)
 }
 
 func (p *Policy) free(run *core.Run) {

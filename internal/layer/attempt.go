@@ -32,8 +32,8 @@ func AttemptFrom(ctx context.Context) int {
 	return 1
 }
 
-// first returns the context of a first attempt: ctx, unless an outer retry left its number there.
-func first(ctx context.Context) context.Context {
+// First returns the context of a first attempt: ctx, unless an outer retry left its number there.
+func First(ctx context.Context) context.Context {
 	if retrying.Load() == 0 || AttemptFrom(ctx) == 1 {
 		return ctx
 	}

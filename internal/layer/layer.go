@@ -1,6 +1,6 @@
 // Package layer runs a function under one policy without making a closure.
 //
-// A mettle.Stack and the policies' own Do methods share these three functions. Each takes the policy as
+// A mettle.Stack and the policies' own Do methods share these functions. Each takes the policy as
 // an interface that only decides, and the function as a parameter that is only called: it
 // reaches no interface and no heap object, so that the caller's closures stay on the stack.
 //
@@ -59,19 +59,19 @@ func Gated[T any](ctx context.Context, g Gate, now clock.Instant, next func(cont
 // Retried runs next under r, in the caller's goroutine.
 func Retried[T any](ctx context.Context, r Retrier, now clock.Instant, next func(context.Context, clock.Instant) (T, error)) (T, error) {
 	now = r.Begin(now)
-	v, err := next(first(ctx), now)
+	v, err := next(First(ctx), now)
 	if err == nil {
 		return v, nil
 	}
-	run, now, err := r.Next(ctx, nil, now, err)
+	return Again(ctx, r, now, err, next)
+}
+
+// Again makes all attempts but the first, which began at now and ended with failure, or none if r says so.
+func Again[T any](ctx context.Context, r Retrier, now clock.Instant, failure error, next func(context.Context, clock.Instant) (T, error)) (v T, err error) {
+	run, now, err := r.Next(ctx, nil, now, failure)
 	if run == nil {
 		return v, err
 	}
-	return again(ctx, r, run, now, next)
-}
-
-// again makes all attempts but the first.
-func again[T any](ctx context.Context, r Retrier, run *retry.Run, now clock.Instant, next func(context.Context, clock.Instant) (T, error)) (v T, err error) {
 	retrying.Add(1)
 	defer retrying.Add(-1)
 	numbered := &attempt{Context: ctx}
