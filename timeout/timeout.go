@@ -60,7 +60,6 @@ import (
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/clock"
 	"github.com/mettle-go/mettle/internal/deadline"
-	"github.com/mettle-go/mettle/internal/layer"
 )
 
 // Config says how long a call may take.
@@ -106,11 +105,11 @@ func New(c Config) *Policy {
 func After(d time.Duration) *Policy { return New(Config{After: d}) }
 
 // Do runs fn with a context that ends after the policy's time. It waits for fn.
-func (p *Policy) Do(ctx context.Context, fn func(context.Context) error) error {
-	_, err := layer.Bounded(ctx, p, clock.Unread, func(ctx context.Context, _ clock.Instant) (struct{}, error) {
-		return struct{}{}, fn(ctx)
-	})
-	return err
+func (p *Policy) Do(ctx context.Context, fn func(context.Context) error) (err error) {
+	// This is layer.Bounded, without a closure around fn.
+	bound := deadline.New(ctx, &p.limit, clock.Now())
+	defer func() { err = bound.End(err) }()
+	return fn(bound)
 }
 
 // Bound is how a mettle.Stack runs the policy. Its types are internal to this module.
