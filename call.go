@@ -1,6 +1,10 @@
 package mettle
 
-import "context"
+import (
+	"context"
+
+	"github.com/mettle-go/mettle/internal/clock"
+)
 
 // Call runs fn under p and returns fn's value.
 //
@@ -11,9 +15,9 @@ func Call[T any](ctx context.Context, p Policy, fn func(context.Context) (T, err
 	var v T
 	var err error
 	if s, ok := p.(*Stack); ok {
-		v, err = run(ctx, s, 0, s.entry(), fn)
+		v, err = run(ctx, s, 0, s.entry(clock.Unread), fn)
 	} else {
-		v, err = single(ctx, p, fn)
+		v, err = single(ctx, p, clock.Unread, fn)
 	}
 	if err != nil {
 		var zero T

@@ -23,6 +23,7 @@ type slot struct {
 	gate    layer.Gate    // one of our gates
 	retry   layer.Retrier // our retry
 	timeout layer.Bounder // our timeout
+	pinner  layer.Pinner  // our stand-in for a policy that is found anew in each call
 	guest   Gate          // a gate written elsewhere
 	foreign Policy        // anything else: gets fn as a closure
 }
@@ -67,6 +68,10 @@ func sorted(p Policy) slot {
 		if ours(p) {
 			return slot{timeout: own}
 		}
+	case layer.Pinner:
+		if ours(p) {
+			return slot{pinner: own}
+		}
 	case Gate:
 		return slot{guest: own}
 	}
@@ -85,7 +90,7 @@ var module = reflect.TypeFor[Stack]().PkgPath() + "/"
 
 // Do runs fn under the stack's policies.
 func (s *Stack) Do(ctx context.Context, fn func(context.Context) error) error {
-	_, err := run(ctx, s, 0, s.entry(), func(ctx context.Context) (struct{}, error) {
+	_, err := run(ctx, s, 0, s.entry(clock.Unread), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, fn(ctx)
 	})
 	return err
@@ -115,19 +120,19 @@ func describe(p Policy) string {
 	return desc.Kind + " " + desc.Name
 }
 
-func (s *Stack) entry() clock.Instant {
+func (s *Stack) entry(now clock.Instant) clock.Instant {
 	if s.clocked {
-		return clock.Now()
+		return now.OrNow()
 	}
-	return clock.Unread
+	return now
 }
 
 // run runs fn under the stack's layers from the i-th inward. The instant now is this call's last clock
 // reading, if still good.
 //
-// Two things here look roundabout and are what keeps a call at two allocations. The foreign case is
-// not a case of step, because there the closure escapes to an interface, and escape analysis would
-// move every layer's closure to the heap with it. And layers are reached through s, not through a
+// Two things here look roundabout and are what keeps a call at two allocations. The foreign case and the
+// pinned one, which may turn out to be foreign, are not cases of step, because there the closure escapes to an interface, and escape
+// analysis would move every layer's closure to the heap with it. And layers are reached through s, not through a
 // shrinking slice, so that single needs no slice on the heap.
 func run[T any](ctx context.Context, s *Stack, i int, now clock.Instant, fn func(context.Context) (T, error)) (T, error) {
 	if i == len(s.slots) {
@@ -138,18 +143,39 @@ func run[T any](ctx context.Context, s *Stack, i int, now clock.Instant, fn func
 			return run(ctx, s, i+1, clock.Unread, fn)
 		})
 	}
+	if p := s.slots[i].pinner; p != nil {
+		return pinned(ctx, p, now, func(ctx context.Context) (T, error) {
+			return run(ctx, s, i+1, clock.Unread, fn)
+		})
+	}
 	return step(ctx, &s.slots[i], now, func(ctx context.Context, now clock.Instant) (T, error) {
 		return run(ctx, s, i+1, now, fn)
 	})
 }
 
 // single is run for a policy that stands alone.
-func single[T any](ctx context.Context, p Policy, fn func(context.Context) (T, error)) (T, error) {
+func single[T any](ctx context.Context, p Policy, now clock.Instant, fn func(context.Context) (T, error)) (T, error) {
 	sl := sorted(p)
 	if sl.foreign != nil {
 		return captured(ctx, p, fn)
 	}
-	return step(ctx, &sl, clock.Unread, func(ctx context.Context, _ clock.Instant) (T, error) { return fn(ctx) })
+	if sl.pinner != nil {
+		return pinned(ctx, sl.pinner, now, fn)
+	}
+	return step(ctx, &sl, now, func(ctx context.Context, _ clock.Instant) (T, error) { return fn(ctx) })
+}
+
+// pinned runs next under the policy that p stands for. The pin is taken out by defer: also when next panics.
+func pinned[T any](ctx context.Context, p layer.Pinner, now clock.Instant, next func(context.Context) (T, error)) (v T, err error) {
+	inner, pin, now, err := p.Pin(ctx, now)
+	if err != nil {
+		return v, err
+	}
+	defer pin.Unpin()
+	if s, ok := inner.(*Stack); ok {
+		return run(ctx, s, 0, s.entry(now), next)
+	}
+	return single(ctx, inner, now, next)
 }
 
 // step runs next under one layer that needs no closure on the heap.

@@ -45,6 +45,21 @@ type Bounder interface {
 	Bound(ctx context.Context, now clock.Instant) (*deadline.Context, clock.Instant)
 }
 
+// A Pinner stands for a policy that may come and go, one of many that somebody keeps by key.
+type Pinner interface {
+	// Pin returns the policy to run this call, which stays in its place until Unpin, or rejects the call. It returns the
+	// latest clock reading: now, or clock.Unread if that has become stale.
+	Pin(ctx context.Context, now clock.Instant) (p Policy, pin Unpinner, at clock.Instant, err error)
+}
+
+// An Unpinner hears once that the call has ended.
+type Unpinner interface{ Unpin() }
+
+// Policy is mettle.Policy.
+type Policy interface {
+	Do(ctx context.Context, fn func(context.Context) error) error
+}
+
 // Gated runs next under g. The permit comes back by defer: also when next panics or ends its goroutine.
 func Gated[T any](ctx context.Context, g Gate, now clock.Instant, next func(context.Context, clock.Instant) (T, error)) (v T, err error) {
 	token, now, err := g.AcquireAt(ctx, now)
