@@ -90,7 +90,7 @@ func TestAllocations(t *testing.T) {
 		{"foreign policy", 4, func() {
 			sink, _ = mettle.Call(ctx, pass, func(context.Context) (user, error) { return user{}, nil })
 		}},
-		{"Fork", 2, func() { mettle.Fork(ctx) }},
+		{"Fork", 1, func() { mettle.Fork(ctx) }},
 		{"judging a failure", 0, func() { mettle.Judge(ctx, errDown, nil) }},
 	} {
 		if got := testing.AllocsPerRun(1000, c.run); got > c.most {

@@ -2,7 +2,9 @@ package mettle_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
+	"weak"
 
 	"github.com/mettle-go/mettle"
 )
@@ -80,5 +82,49 @@ func TestDropLeavesResultsOfFailedRuns(t *testing.T) {
 	var f file
 	if _, err := mettle.Call(t.Context(), both, func(context.Context) (*file, error) { return &f, errDown }); err != errDown || f.closed != 0 {
 		t.Errorf("%v, closed %d times", err, f.closed)
+	}
+}
+
+// Three Calls leave their results on one branch; each is one of its own.
+func TestBranchHoldsTheResultsOfSeveralCalls(t *testing.T) {
+	branched, b := mettle.Fork(t.Context())
+	into := mettle.PolicyFunc(func(_ context.Context, fn func(context.Context) error) error { return fn(branched) })
+	var files [3]file
+	for i := range files {
+		mettle.Call(t.Context(), into, func(context.Context) (*file, error) { return &files[i], nil })
+	}
+	b.Drop()
+	b.Drop() // has nothing left
+	for i := range files {
+		if files[i].closed != 1 {
+			t.Errorf("file %d was closed %d times, want once", i+1, files[i].closed)
+		}
+	}
+}
+
+// The context of a branch may be kept for long, as by the body of a response. The result may not stay with it.
+func TestSettledBranchLetsGoOfItsResult(t *testing.T) {
+	for name, settle := range map[string]func(*mettle.Branch){"Keep": (*mettle.Branch).Keep, "Drop": (*mettle.Branch).Drop} {
+		var left context.Context
+		var result weak.Pointer[[64]byte]
+		func() {
+			p := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
+				branched, b := mettle.Fork(ctx)
+				left = branched
+				err := fn(branched)
+				settle(b)
+				return err
+			})
+			mettle.Call(t.Context(), p, func(context.Context) (*[64]byte, error) {
+				v := new([64]byte)
+				result = weak.Make(v)
+				return v, nil
+			})
+		}()
+		runtime.GC()
+		if result.Value() != nil {
+			t.Errorf("%s: the context of the branch still holds the result", name)
+		}
+		runtime.KeepAlive(left)
 	}
 }

@@ -2,6 +2,7 @@ package mettle_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 
 	"github.com/mettle-go/mettle"
@@ -80,5 +81,22 @@ func TestUnkeptBranchLeavesTheZeroValue(t *testing.T) {
 	})
 	if v, err := mettle.Call(t.Context(), forgets, func(context.Context) (int, error) { return 7, nil }); v != 0 || err != nil {
 		t.Errorf("%d, %v, want 0 and no error", v, err)
+	}
+}
+
+// A branch's context is known to package context: what derives from it costs no goroutine, and hears its causes.
+func TestContextsDerivedFromAForkAreCheap(t *testing.T) {
+	parent, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	ctx, _ := mettle.Fork(parent)
+	before := runtime.NumGoroutine()
+	child, leave := context.WithCancel(ctx)
+	defer leave()
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("a derived context started %d goroutines", after-before)
+	}
+	cancel(errDown)
+	if context.Cause(ctx) != errDown || context.Cause(child) != errDown {
+		t.Errorf("causes %v and %v, want %v", context.Cause(ctx), context.Cause(child), errDown)
 	}
 }

@@ -31,8 +31,8 @@ func TestAllocations(t *testing.T) {
 		max float64
 		run func()
 	}{
-		"not hedged":                {5, func() { fixed.Do(ctx, nothing) }},
-		"not hedged, asks for Done": {9, func() { fixed.Do(ctx, asksDone) }},
+		"not hedged":                {4, func() { fixed.Do(ctx, nothing) }},
+		"not hedged, asks for Done": {8, func() { fixed.Do(ctx, asksDone) }},
 		"delay not known yet":       {0, func() { learning.Do(ctx, nothing) }},
 	} {
 		if got := testing.AllocsPerRun(1000, c.run); got > c.max {
