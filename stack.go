@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/mettle-go/mettle/internal/clock"
 	"github.com/mettle-go/mettle/internal/layer"
@@ -82,8 +84,30 @@ func sorted(p Policy) slot {
 // too, but a Do of its own, and that one counts.
 func ours(p Policy) bool {
 	t := reflect.TypeOf(p)
-	return t.Kind() == reflect.Pointer && strings.HasPrefix(t.Elem().PkgPath(), module)
+	known := origins.Load()
+	for i := range known.types {
+		if o := &known.types[i]; o.of == t {
+			return o.ours
+		}
+	}
+	own := t.Kind() == reflect.Pointer && strings.HasPrefix(t.Elem().PkgPath(), module)
+	// If another type came in meanwhile, this one is remembered the next time.
+	origins.CompareAndSwap(known, &seen{append(slices.Clip(known.types), origin{t, own})})
+	return own
 }
+
+// seen is what ours said of the types that it was asked about. Every Call of a policy that stands alone asks, and to look up a package's
+// path takes longer than to pass a closed breaker.
+type seen struct{ types []origin }
+
+type origin struct {
+	of   reflect.Type
+	ours bool
+}
+
+var origins atomic.Pointer[seen]
+
+func init() { origins.Store(&seen{}) }
 
 // module begins the import path of every package that has policies of ours.
 var module = reflect.TypeFor[Stack]().PkgPath() + "/"
