@@ -18,7 +18,7 @@ func wantAllocs(t *testing.T, what string, want float64, run func()) {
 }
 
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
+	if bulkhead.RaceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	ctx := request(t)
@@ -38,7 +38,7 @@ func TestAllocations(t *testing.T) {
 
 // The first wait makes a channel and a timer, and later ones use them again.
 func TestAllocationsOfAWait(t *testing.T) {
-	if raceEnabled {
+	if bulkhead.RaceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	synctest.Test(t, func(t *testing.T) {

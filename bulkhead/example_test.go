@@ -68,6 +68,9 @@ func ExampleBulkhead_Describe() {
 	// admitted 1
 	// waited 0
 	// rejections 0
+	// queue 0
+	// wait_p50_seconds 0
+	// wait_p99_seconds 0
 }
 
 func ExampleConfig_Validate() {

@@ -3,16 +3,9 @@ package bulkhead
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
-	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/mettle-go/mettle/internal/clock"
-	core "github.com/mettle-go/mettle/internal/core/bulkhead"
 )
 
 // answer is what a caller was told.
@@ -24,157 +17,6 @@ const (
 	late     answer = "late"
 	ended    answer = "ended"
 )
-
-// model says what a bulkhead is to do, with plain lists.
-type model struct {
-	limit, queue int
-	maxWait      time.Duration
-	inside       []int
-	waiting      []queued
-	answers      map[int]answer
-}
-
-type queued struct {
-	id    int
-	until time.Time
-}
-
-func (m *model) arrive(id int, now time.Time, over bool) {
-	switch {
-	case len(m.inside) < m.limit && len(m.waiting) == 0:
-		m.inside = append(m.inside, id)
-		m.answers[id] = admitted
-	case len(m.waiting) >= m.queue:
-		m.answers[id] = full
-	case over:
-		m.answers[id] = ended
-	default:
-		m.waiting = append(m.waiting, queued{id, now.Add(m.maxWait)})
-	}
-}
-
-func (m *model) leave(k int) {
-	m.inside = slices.Delete(m.inside, k, k+1)
-	if len(m.waiting) > 0 {
-		m.inside = append(m.inside, m.waiting[0].id)
-		m.answers[m.waiting[0].id] = admitted
-		m.waiting = m.waiting[1:]
-	}
-}
-
-func (m *model) cancel(k int) {
-	m.answers[m.waiting[k].id] = ended
-	m.waiting = slices.Delete(slices.Clone(m.waiting), k, k+1)
-}
-
-func (m *model) pass(now time.Time) {
-	for m.maxWait > 0 && len(m.waiting) > 0 && !now.Before(m.waiting[0].until) {
-		m.answers[m.waiting[0].id] = late
-		m.waiting = m.waiting[1:]
-	}
-}
-
-// subject is the bulkhead under test: a Bulkhead, or one with a bug planted.
-type subject interface {
-	acquire(ctx context.Context) error
-	release()
-	counts() (inside, waiting uint64)
-}
-
-type real struct{ *Bulkhead }
-
-func (b real) acquire(ctx context.Context) error {
-	_, _, err := b.AcquireAt(ctx, clock.Unread)
-	return err
-}
-func (b real) release()                 { b.Release(context.Background(), 0, nil) }
-func (b real) counts() (uint64, uint64) { return core.Counts(b.word.Load()) }
-
-// check makes operations of the bytes, does them to the subject and to the model, and returns the first
-// difference. It runs in a bubble, where it leaves no goroutine behind.
-func check(data []byte, with func(Config) subject) (err error) {
-	next := func() int {
-		if len(data) == 0 {
-			return 0
-		}
-		b := data[0]
-		data = data[1:]
-		return int(b)
-	}
-	shape := next()
-	ref := &model{
-		limit: 1 + shape%3, queue: []int{0, 1, 4, 100}[shape/4%4],
-		maxWait: []time.Duration{0, 50}[shape/16%2], answers: map[int]answer{},
-	}
-	sut := with(Config{Limit: ref.limit, Queue: ref.queue, MaxWait: ref.maxWait})
-	got := map[int]answer{}
-	cancels := map[int]context.CancelFunc{}
-	defer func() {
-		for _, cancel := range cancels {
-			cancel()
-		}
-		synctest.Wait()
-	}()
-	answers := make(chan func(), 1000)
-	arrive := func(id int, over bool) {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancels[id] = cancel
-		if over {
-			cancel()
-		}
-		go func() {
-			a := told(sut.acquire(ctx))
-			answers <- func() { got[id] = a }
-		}()
-	}
-	for id := 0; len(data) > 0 && id < 500; {
-		what := ""
-		switch op := next(); op % 8 {
-		case 0, 1, 2:
-			what = "arrive"
-			id++
-			ref.arrive(id, time.Now(), op == 2)
-			arrive(id, op == 2)
-		case 3, 4:
-			if len(ref.inside) == 0 {
-				continue
-			}
-			what = "leave"
-			ref.leave(next() % len(ref.inside))
-			sut.release()
-			if op >= 128 { // and another comes before the one whose turn it is has got up
-				what = "leave and arrive"
-				id++
-				ref.arrive(id, time.Now(), false)
-				arrive(id, false)
-			}
-		case 5:
-			if len(ref.waiting) == 0 {
-				continue
-			}
-			what = "cancel"
-			k := next() % len(ref.waiting)
-			cancels[ref.waiting[k].id]()
-			ref.cancel(k)
-		default:
-			what = "pass"
-			time.Sleep(time.Duration(next() % 40))
-			ref.pass(time.Now())
-		}
-		synctest.Wait()
-		for len(answers) > 0 {
-			(<-answers)()
-		}
-		if !maps.Equal(got, ref.answers) {
-			return fmt.Errorf("after %s: callers were told %v, want %v", what, got, ref.answers)
-		}
-		in, waiting := sut.counts()
-		if in != uint64(len(ref.inside)) || waiting != uint64(len(ref.waiting)) {
-			return fmt.Errorf("after %s: %d inside and %d waiting, want %d and %d", what, in, waiting, len(ref.inside), len(ref.waiting))
-		}
-	}
-	return nil
-}
 
 func told(err error) answer {
 	switch {
@@ -191,28 +33,100 @@ func told(err error) answer {
 	}
 }
 
-func correct(c Config) subject { return real{New(c)} }
-
-func FuzzBulkhead(f *testing.F) {
-	for seed := range uint64(20) {
-		f.Add(random(seed, 200))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		synctest.Test(t, func(t *testing.T) {
-			if err := check(data, correct); err != nil {
-				t.Error(err)
-			}
-		})
-	})
+// call is a call of a model.
+type call struct {
+	id    int
+	n     int       // its weight
+	until time.Time // when it has waited too long
 }
 
-func TestRandomOperations(t *testing.T) {
-	for seed := range uint64(500) {
-		synctest.Test(t, func(t *testing.T) {
-			if err := check(random(seed, 200), correct); err != nil {
-				t.Fatalf("seed %d: %v", seed, err)
-			}
-		})
+// model says what a bulkhead is to do, with plain lists.
+type model struct {
+	limit, queue int
+	order        Order
+	maxWait      time.Duration
+	inside       []call
+	waiting      []call // as they came
+	answers      map[int]answer
+}
+
+func (m *model) free() int {
+	free := m.limit
+	for _, c := range m.inside {
+		free -= c.n
+	}
+	return free
+}
+
+func (m *model) admit(c call) {
+	m.inside = append(m.inside, c)
+	m.answers[c.id] = admitted
+}
+
+// gone takes the k-th waiter away.
+func (m *model) gone(k int, why answer) {
+	m.answers[m.waiting[k].id] = why
+	m.waiting = slices.Delete(m.waiting, k, k+1)
+}
+
+// settle lets in whom it can.
+func (m *model) settle() {
+	for len(m.waiting) > 0 {
+		k := 0
+		if m.order == LIFO {
+			k = len(m.waiting) - 1
+		}
+		c := m.waiting[k]
+		if c.n > m.free() {
+			return
+		}
+		m.waiting = slices.Delete(m.waiting, k, k+1)
+		m.admit(c)
+	}
+}
+
+func (m *model) arrive(id, n int, now time.Time, over bool) {
+	c := call{id, n, now.Add(m.maxWait)}
+	crowded := len(m.waiting) >= m.queue
+	switch {
+	case n <= m.free() && (len(m.waiting) == 0 || m.order == LIFO):
+		m.admit(c)
+	case n > m.limit, m.queue == 0, crowded && m.order == FIFO:
+		m.answers[id] = full
+	case over:
+		m.answers[id] = ended
+	default:
+		if crowded {
+			m.gone(0, full)
+		}
+		m.waiting = append(m.waiting, c)
+	}
+}
+
+func (m *model) leave(k int) {
+	m.inside = slices.Delete(m.inside, k, k+1)
+	m.settle()
+}
+
+func (m *model) quit(k int, why answer) {
+	m.gone(k, why)
+	m.settle()
+}
+
+func (m *model) setLimit(n int) {
+	m.limit = n
+	for k := len(m.waiting) - 1; k >= 0; k-- {
+		if m.waiting[k].n > n {
+			m.gone(k, full)
+		}
+	}
+	m.settle()
+}
+
+// pass makes it now.
+func (m *model) pass(now time.Time) {
+	for m.maxWait > 0 && len(m.waiting) > 0 && !now.Before(m.waiting[0].until) {
+		m.quit(0, late)
 	}
 }
 
@@ -224,3 +138,33 @@ func random(seed uint64, n int) []byte {
 	}
 	return data
 }
+
+// script reads numbers from bytes, zeros when they have run out.
+type script []byte
+
+func (s *script) next() int {
+	if len(*s) == 0 {
+		return 0
+	}
+	b := (*s)[0]
+	*s = (*s)[1:]
+	return int(b)
+}
+
+// shape makes a configuration of the script's first two bytes.
+func (s *script) shape() Config {
+	shape, order := s.next(), s.next()
+	return Config{
+		Limit:   1 + shape%4,
+		Queue:   []int{0, 1, 4, 100}[shape/4%4],
+		MaxWait: []time.Duration{0, 50}[shape/16%2],
+		Order:   Order(order % 2),
+	}
+}
+
+func modelOf(c Config) *model {
+	return &model{limit: c.Limit, queue: c.Queue, order: c.Order, maxWait: c.MaxWait, answers: map[int]answer{}}
+}
+
+// weight makes a weight of a byte: mostly 1, sometimes more than there are places.
+func weight(b int) int { return []int{1, 1, 1, 2, 2, 3, 4, 7}[b%8] }

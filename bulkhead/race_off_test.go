@@ -1,5 +1,5 @@
 //go:build !race
 
-package bulkhead_test
+package bulkhead
 
-const raceEnabled = false
+const RaceEnabled = false

@@ -1,6 +1,6 @@
 //go:build race
 
-package bulkhead_test
+package bulkhead
 
-// raceEnabled tells tests that count allocations that the race detector makes some of its own.
-const raceEnabled = true
+// RaceEnabled tells tests that count allocations that the race detector makes some of its own, and long ones that it is slow.
+const RaceEnabled = true

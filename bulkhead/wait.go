@@ -6,55 +6,49 @@ import (
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/clock"
 	core "github.com/mettle-go/mettle/internal/core/bulkhead"
+	"github.com/mettle-go/mettle/internal/core/quantile"
 	"github.com/mettle-go/mettle/internal/mark"
 	"github.com/mettle-go/mettle/internal/waitq"
 )
 
+type (
+	waiter = waitq.Waiter[int64] // its value is its weight
+	batch  = waitq.Batch[int64]
+)
+
 // wait takes a place in the queue, unless things have changed since the caller looked, and waits there.
-func (b *Bulkhead) wait(ctx context.Context, now clock.Instant) (uint64, clock.Instant, error) {
-	w, answer := b.line(ctx)
+func (b *Bulkhead) wait(ctx context.Context, now clock.Instant, n int64) (clock.Instant, error) {
+	// The context is the caller's code and must not run under the lock.
+	w, answer := b.line(n, ctx.Err() != nil)
 	switch {
 	case answer == core.Full:
-		return 0, now, b.reject(ctx, b.full)
+		return now, b.reject(ctx, b.full)
 	case answer == core.Admitted:
 		b.admitted.Add(1)
-		return 0, now, nil
+		return now, nil
 	case w == nil:
-		return 0, now, b.reject(ctx, b.interrupted(ctx))
+		return now, b.reject(ctx, b.interrupted(ctx))
 	}
-	return b.waited(ctx, w, w.Wait(ctx, b.maxWait))
+	begun := now.OrNow()
+	outcome := w.Wait(ctx, b.maxWait)
+	end := clock.Now()
+	b.waits.Record(int64(end.Sub(begun)))
+	return end, b.waitedFor(ctx, w, n, outcome)
 }
 
-// waited says what comes of a Wait that ended by outcome.
-func (b *Bulkhead) waited(ctx context.Context, w *waitq.Waiter, outcome waitq.Outcome) (uint64, clock.Instant, error) {
-	if outcome != waitq.Granted && b.quit(w) {
-		if outcome == waitq.Late {
-			return 0, clock.Unread, b.reject(ctx, b.late)
-		}
-		return 0, clock.Unread, b.reject(ctx, b.interrupted(ctx))
-	}
-	b.mu.Lock()
-	b.queue.Recycle(w)
-	b.mu.Unlock()
-	if outcome == waitq.Ended {
-		// The place came in the very moment in which the caller left.
-		b.Release(ctx, 0, nil)
-		return 0, clock.Unread, b.reject(ctx, b.interrupted(ctx))
-	}
-	b.admitted.Add(1)
-	b.waits.Add(1)
-	return 0, clock.Unread, nil
-}
-
-// line puts the caller into the queue. The waiter is nil if he is not queued, or would be but for his
-// context, which has ended.
-func (b *Bulkhead) line(ctx context.Context) (*waitq.Waiter, core.Answer) {
+// line puts a caller of weight n into the queue. The waiter is nil if he is not queued, or would be but for his context, which has ended.
+func (b *Bulkhead) line(n int64, ended bool) (*waiter, core.Answer) {
+	var out batch
+	defer out.Wake() // after the lock
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if n > b.limit.Load() {
+		return nil, core.Full
+	}
 	for {
 		word := b.word.Load()
-		next, answer := b.machine.Enter(word)
-		if answer == core.Full || answer == core.Queued && ctx.Err() != nil {
+		next, answer := b.machine.Enter(word, n)
+		if answer == core.Full || answer != core.Admitted && ended {
 			return nil, answer
 		}
 		if !b.word.CompareAndSwap(word, next) {
@@ -63,38 +57,126 @@ func (b *Bulkhead) line(ctx context.Context) (*waitq.Waiter, core.Answer) {
 		if answer == core.Admitted {
 			return nil, answer
 		}
-		return b.queue.Push(), answer
+		if answer == core.Evicting {
+			b.queue.Dismiss(b.queue.Front(), &out)
+		}
+		if b.waits == nil {
+			b.waits = quantile.NewPulled(0.99)
+		}
+		return b.queue.Push(n), answer
 	}
 }
 
-// quit takes w out of the queue and reports whether it was still there. If not, w has been given a place.
-func (b *Bulkhead) quit(w *waitq.Waiter) bool {
-	b.mu.Lock()
-	waiting := b.queue.Remove(w)
-	if waiting {
-		b.word.Store(core.Quit(b.word.Load()))
+// waitedFor says what comes of a Wait for n places that ended by outcome.
+func (b *Bulkhead) waitedFor(ctx context.Context, w *waiter, n int64, outcome waitq.Outcome) error {
+	told := outcome
+	if outcome == waitq.Ended || outcome == waitq.Late {
+		told = b.quit(w, outcome)
+	}
+	admitted := told == waitq.Granted && outcome != waitq.Ended
+	if told == waitq.Granted || told == waitq.Dismissed {
+		b.mu.Lock()
 		b.queue.Recycle(w)
+		if admitted {
+			b.admitted.Add(1)
+			b.waited++
+		}
+		b.mu.Unlock()
 	}
-	b.mu.Unlock()
-	if !waiting {
-		w.Taken()
+	switch {
+	case admitted:
+		return nil
+	case outcome == waitq.Ended:
+		if told == waitq.Granted { // the places came in the very moment in which the caller left
+			b.leave(n)
+		}
+		return b.reject(ctx, b.interrupted(ctx))
+	case told == waitq.Dismissed:
+		return b.reject(ctx, b.full)
+	default:
+		return b.reject(ctx, b.late)
 	}
-	return waiting
 }
 
-// hand gives a place whose owner has left to the first in the queue. It reports false if nobody waits any more.
-func (b *Bulkhead) hand() bool {
+// quit takes w out of the queue, whose Wait ended by outcome, and returns outcome. If w is not there any more, it returns what w was told.
+func (b *Bulkhead) quit(w *waiter, outcome waitq.Outcome) waitq.Outcome {
 	b.mu.Lock()
-	w := b.queue.Pop()
-	if w != nil {
-		b.word.Store(core.Handed(b.word.Load()))
+	if !b.queue.Remove(w) {
+		b.mu.Unlock()
+		return w.Taken()
 	}
+	b.queue.Recycle(w)
+	b.word.Add(core.Gone)
+	out := b.settle() // who stood behind w may be light enough for the places that were free
 	b.mu.Unlock()
-	if w == nil {
-		return false
+	out.Wake()
+	return outcome
+}
+
+// pass gives n places back under the lock, where some may go to those who wait.
+func (b *Bulkhead) pass(n int64) {
+	b.mu.Lock()
+	for {
+		word := b.word.Load()
+		if next, _ := core.Leave(word, n, b.limit.Load()); b.word.CompareAndSwap(word, next) {
+			break
+		}
 	}
-	w.Grant()
-	return true
+	out := b.settle()
+	b.mu.Unlock()
+	out.Wake()
+}
+
+// resize makes the limit n.
+func (b *Bulkhead) resize(n int64) {
+	b.mu.Lock()
+	by := n - b.limit.Load()
+	b.word.Add(by)
+	b.limit.Store(n)
+	var out batch
+	if by < 0 {
+		b.dismiss(n, &out)
+	}
+	granted := b.settle() // a lower limit, too, may have removed whom a lighter one waited for
+	b.mu.Unlock()
+	out.Wake()
+	granted.Wake()
+}
+
+// dismiss turns away all who wait for more than n places.
+func (b *Bulkhead) dismiss(n int64, out *batch) {
+	for w := b.queue.Front(); w != nil; {
+		behind := b.queue.Behind(w)
+		if w.Value > n {
+			b.queue.Dismiss(w, out)
+			b.word.Add(core.Gone)
+		}
+		w = behind
+	}
+}
+
+// settle lets in as many of those who wait, in their order, as there are places for. It runs under the lock.
+func (b *Bulkhead) settle() (out batch) {
+	for w := b.next(); w != nil; {
+		word := b.word.Load()
+		next, ok := core.Grant(word, w.Value)
+		if !ok {
+			break
+		}
+		if b.word.CompareAndSwap(word, next) {
+			b.queue.Grant(w, &out)
+			w = b.next()
+		}
+	}
+	return out
+}
+
+// next returns whose turn it is, or nil if nobody waits.
+func (b *Bulkhead) next() *waiter {
+	if b.machine.LIFO {
+		return b.queue.Back()
+	}
+	return b.queue.Front()
 }
 
 // interrupted returns the error of a caller whose context ended before he got a place.

@@ -49,6 +49,14 @@ func New(q float64) *Window {
 	return &Window{q: q, half: uint64(size / 2), enough: uint64(size / 10)}
 }
 
+// NewPulled returns a window like New's whose Value never knows. Its Record never looks at the histograms, which spares it
+// some tens of nanoseconds on average: for latencies that are looked at seldom, by Read and At.
+func NewPulled(q float64) *Window {
+	w := New(q)
+	w.enough = math.MaxUint64
+	return w
+}
+
 // Size returns how many latencies fit.
 func (w *Window) Size() int { return int(2 * w.half) }
 
@@ -78,7 +86,11 @@ func (w *Window) Value() (ns int64, ok bool) {
 
 // Read returns the quantile as of now, at least 1, also where Value does not know. It is 0 if nothing has been recorded, or if others
 // recorded so much meanwhile that a generation ended. It adds up all buckets in use.
-func (w *Window) Read() int64 {
+func (w *Window) Read() int64 { return w.At(w.q) }
+
+// At is Read for another quantile than the window's own. The window's size is that for its own: a quantile nearer to the ends of the range is
+// told by fewer latencies.
+func (w *Window) At(q float64) int64 {
 	n := w.n.Load()
 	if n == 0 {
 		return 0
@@ -97,7 +109,7 @@ func (w *Window) Read() int64 {
 	}
 	// The least latency that so many do not exceed. Others record meanwhile, so that the second pass may find more than the first; that it
 	// finds less takes a goroutine that is a generation late.
-	rank := max(1, uint64(math.Ceil(w.q*float64(total))))
+	rank := max(1, uint64(math.Ceil(q*float64(total))))
 	var below uint64
 	for octave := range octaves {
 		a, b := now[octave].Load(), before[octave].Load()
