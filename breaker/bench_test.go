@@ -84,3 +84,47 @@ func BenchmarkHalfOpenReject(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkClosedWindow(b *testing.B) {
+	for _, bench := range []struct {
+		name string
+		trip breaker.Trip
+	}{
+		{"calls", breaker.Rate(breaker.Window{Calls: 100})},
+		{"time", breaker.Rate(breaker.Window{Time: 10 * time.Second})},
+		{"time, slow calls", breaker.Rate(breaker.Window{Time: 10 * time.Second, Slow: 0.5, SlowAfter: time.Second})},
+		{"custom", breaker.Custom(func() breaker.Detector { return never{} })},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			br, ctx := breaker.New(breaker.Config{Trip: bench.trip}), request(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				if br.Do(ctx, nothing) != nil {
+					b.Fatal("rejected")
+				}
+			}
+		})
+	}
+}
+
+type never struct{}
+
+func (never) Trips(breaker.Outcome) bool { return false }
+
+// What the clock costs on this machine, to be taken off the others.
+func BenchmarkClock(b *testing.B) {
+	for b.Loop() {
+		clock.Now()
+	}
+}
+
+func BenchmarkForcedOpen(b *testing.B) {
+	br, ctx := breaker.New(breaker.Config{}), request(b)
+	br.ForceOpen()
+	b.ReportAllocs()
+	for b.Loop() {
+		if br.Do(ctx, nothing) == nil {
+			b.Fatal("admitted")
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/clock"
@@ -22,9 +23,13 @@ const (
 	Closed   = State(core.Closed)   // calls run
 	Open     = State(core.Open)     // calls are rejected
 	HalfOpen = State(core.HalfOpen) // a few calls run as probes
+
+	ForcedOpen = State(core.ForcedOpen) // after ForceOpen: calls are rejected
+	Disabled   = State(core.Disabled)   // after Disable: calls run
+	Observing  = State(core.Observing)  // after ObserveOnly: calls run
 )
 
-// String returns "closed", "open" or "half-open".
+// String returns "closed", "open", "half-open", "forced-open", "disabled" or "observe-only".
 func (s State) String() string { return core.Phase(s).String() }
 
 // A Breaker admits calls while the dependency behind them is well. It is a mettle.Gate, safe for concurrent
@@ -36,8 +41,13 @@ type Breaker struct {
 	classify func(error) mettle.Verdict
 	observer mettle.Observer
 
+	timed       bool            // calls are timed: their tokens say when they began
+	generations uint64          // the bits of a token that are its generation
+	slowAfter   time.Duration   // 0: no call is slow
+	detector    func() Detector // of Custom
+
 	// What Describe tells. Of a call, only its verdict is counted, and only here.
-	calls, failures, rejections, openings atomic.Uint64
+	calls, failures, slow, rejections, openings, trips atomic.Uint64
 }
 
 // New returns a closed breaker. It panics if Validate has an error.
@@ -45,7 +55,12 @@ func New(c Config) *Breaker {
 	if err := c.Validate(); err != nil {
 		panic(err.Error())
 	}
-	b := &Breaker{name: c.Name, machine: c.machine(), classify: c.Classify, observer: c.Observer}
+	b := &Breaker{
+		name: c.Name, machine: c.machine(), classify: c.Classify, observer: c.Observer,
+		slowAfter: c.Trip.window.SlowAfter, detector: c.Trip.custom,
+	}
+	b.timed = b.slowAfter > 0 || b.detector != nil
+	b.generations = generationsOf(b.timed)
 	b.current.Store(b.begin(b.machine.First(int64(clock.Now())), 0))
 	return b
 }
@@ -75,12 +90,15 @@ func (b *Breaker) Acquire(ctx context.Context) (mettle.Permit, error) {
 // AcquireAt is how a mettle.Stack runs the breaker. Its types are internal to this module.
 func (b *Breaker) AcquireAt(ctx context.Context, now clock.Instant) (uint64, clock.Instant, error) {
 	p := b.current.Load()
-	if p.Phase == core.Closed {
+	if p.free {
 		return p.Generation, now, nil // whatever the word and the time: Machine.Enter says the same
 	}
-	now = now.OrNow()
-	if p.Phase == core.Open && int64(now) < p.Until { // so does it here, and this path is as hot as the closed one
-		return 0, now, b.reject(ctx, p, now)
+	// This path is as hot as the one above: it must not be what a call costs while the dependency is down.
+	if p.quiet.Load() && now == clock.Unread && b.observer == nil {
+		if b.rejections.Add(1)%64 == 0 {
+			p.listen()
+		}
+		return 0, now, p.rejection
 	}
 	return b.enter(ctx, p, now)
 }
@@ -88,33 +106,24 @@ func (b *Breaker) AcquireAt(ctx context.Context, now clock.Instant) (uint64, clo
 // Release takes the result of a call back; it is called by mettle.Permit's Done and by a mettle.Stack.
 func (b *Breaker) Release(ctx context.Context, token uint64, err error) {
 	p := b.current.Load()
-	if p.Generation != token {
+	if (p.Generation^token)&b.generations != 0 {
 		return
 	}
-	if err == nil && p.Phase == core.Closed && p.word.Load() == 0 {
+	if err == nil && p.free && p.word.Load() == 0 && p.window == nil {
 		b.calls.Add(1) // a success where no failure is held against the dependency changes nothing
 		return
 	}
-	b.result(ctx, p, err)
+	b.result(ctx, p, token, err)
 }
 
 // State returns the state the breaker is in. An open breaker whose cooldown is over stays open until the
 // next caller.
 func (b *Breaker) State() State { return State(b.current.Load().Phase) }
 
-// Describe tells the breaker's name and state, how many calls it counted (not those it ignored), how many of
-// them failed, how many it rejected, how often it opened and, while it is open, the seconds until it admits
-// probes.
-func (b *Breaker) Describe() mettle.Description {
+// Fresh reports whether a new breaker in the place of this one would protect as much: it is closed, and nobody has
+// set it by hand. What a closed breaker has seen of failures does not count. Package keyed asks it before it
+// forgets a breaker.
+func (b *Breaker) Fresh() bool {
 	p := b.current.Load()
-	d := mettle.Description{Kind: kind, Name: b.name, State: p.Phase.String(), Metrics: []mettle.Metric{
-		{Name: "calls", Value: float64(b.calls.Load())},
-		{Name: "failures", Value: float64(b.failures.Load())},
-		{Name: "rejections", Value: float64(b.rejections.Load())},
-		{Name: "openings", Value: float64(b.openings.Load())},
-	}}
-	if p.Phase == core.Open {
-		d.Metrics = append(d.Metrics, mettle.Metric{Name: "probe_in_seconds", Value: p.Left(int64(clock.Now())).Seconds()})
-	}
-	return d
+	return p.Phase == core.Closed && p.word.Load()&core.Sealed == 0
 }

@@ -60,13 +60,17 @@ func validateCount(field string, n int) error {
 func (c Config) cooldown() time.Duration { return or(c.Cooldown, 5*time.Second) }
 
 func (c Config) machine() core.Machine {
-	return core.Machine{
-		Trip:        c.Trip.detector(),
+	m := core.Machine{
+		Trip:        c.Trip.sum(),
 		Cooldown:    c.cooldown(),
 		MaxCooldown: or(c.MaxCooldown, max(60*time.Second, c.cooldown())),
 		Probes:      or(c.Probes, 1),
 		Successes:   or(c.Successes, 3),
 	}
+	if c.Trip.kind == rate {
+		m.Rate = c.Trip.window.rate()
+	}
+	return m
 }
 
 // or returns v, or what its zero means.

@@ -3,7 +3,6 @@ package breaker_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -95,43 +94,6 @@ func TestOverdueProbesAreNoEvent(t *testing.T) {
 	})
 }
 
-func TestDescribe(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := breaker.New(breaker.Config{Name: "db", Trip: breaker.Consecutive(2), Cooldown: 10 * time.Second})
-		canceled, cancel := context.WithCancel(bg)
-		cancel()
-		want := func(state, metrics string) {
-			t.Helper()
-			d := b.Describe()
-			got := ""
-			for _, m := range d.Metrics {
-				got += fmt.Sprintf("%s=%v ", m.Name, m.Value)
-			}
-			if d.Kind != "breaker" || d.Name != "db" || d.State != state || got != metrics {
-				t.Errorf("got %+v (%s), want %s (%s)", d, got, state, metrics)
-			}
-		}
-		want("closed", "calls=0 failures=0 rejections=0 openings=0 ")
-		b.Do(bg, nothing)
-		b.Do(bg, down)
-		b.Do(bg, nothing)
-		b.Do(canceled, down)
-		want("closed", "calls=3 failures=1 rejections=0 openings=0 ")
-		b.Do(bg, down)
-		b.Do(bg, down)
-		time.Sleep(4 * time.Second)
-		b.Do(bg, nothing)
-		want("open", "calls=5 failures=3 rejections=1 openings=1 probe_in_seconds=6 ")
-		time.Sleep(time.Minute)
-		want("open", "calls=5 failures=3 rejections=1 openings=1 probe_in_seconds=0 ")
-		b.Do(bg, nothing)
-		want("half-open", "calls=6 failures=3 rejections=1 openings=1 ")
-		b.Do(bg, nothing)
-		b.Do(bg, nothing)
-		want("closed", "calls=8 failures=3 rejections=1 openings=1 ")
-	})
-}
-
 func TestAClassifyThatPanicsLeavesNoTrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		angry := false
@@ -167,6 +129,16 @@ func TestTripsAndStatesByName(t *testing.T) {
 		{breaker.Closed.String(), "closed"},
 		{breaker.Open.String(), "open"},
 		{breaker.HalfOpen.String(), "half-open"},
+		{breaker.ForcedOpen.String(), "forced-open"},
+		{breaker.Disabled.String(), "disabled"},
+		{breaker.Observing.String(), "observe-only"},
+		{breaker.Rate(breaker.Window{Calls: 20, Failures: 0.25}).String(), "Rate(Window{Calls: 20, Failures: 0.25})"},
+		{
+			breaker.Rate(breaker.Window{Time: 10 * time.Second, Min: 7, Slow: 0.8, SlowAfter: time.Second}).String(),
+			"Rate(Window{Time: 10s, Min: 7, Slow: 0.8, SlowAfter: 1s})",
+		},
+		{breaker.Custom(func() breaker.Detector { return nil }).String(), "Custom(func)"},
+		{breaker.Custom(nil).String(), "Custom(nil)"},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("got %s, want %s", tc.got, tc.want)

@@ -2,7 +2,6 @@ package breaker
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
@@ -13,42 +12,85 @@ import (
 	core "github.com/mettle-go/mettle/internal/core/breaker"
 )
 
-// A period is the time a breaker spends in one state. All of it but the word is immutable once it is the current one.
+// A period is the time a breaker spends in one state. All of it but the word, the quiet flag and what the window
+// holds is immutable once it is the current one.
 //
 // It ends in two steps: whoever decides so on the current word seals the word by compare-and-swap, which
 // makes that decision unique and the last of the period, and then makes the next period the current one. Who
-// meets a sealed word is in between: a closed breaker still admits him, and his result will be too late to
+// meets a sealed word is in between: a breaker that admits everybody still admits him, and his result will be too late to
 // count; otherwise he waits a moment for the next period, and is rejected if it does not come.
 type period struct {
 	core.Epoch
-	word atomic.Uint64
+	word  atomic.Uint64
+	free  bool        // everybody is admitted, and calls are not timed
+	quiet atomic.Bool // everybody is rejected, and it is too early to look at the clock
 
-	rejection       *mettle.RejectedError // shared by all that are turned away; nil if closed
-	calls, failures uint64                // the breaker's counts when the period began
+	window    *guarded              // of Rate, or nil
+	detector  Detector              // of Custom, or nil
+	rejection *mettle.RejectedError // shared by all that are turned away; nil if nobody can be
+
+	calls, failures, slow uint64 // the breaker's counts when the period began
 }
 
-// begin makes the period of e with its first word.
+// begin makes the period of e with its first word. It panics where the function given to Custom does.
 func (b *Breaker) begin(e core.Epoch, word uint64) *period {
-	p := &period{Epoch: e}
+	p := &period{Epoch: e, free: e.Phase.Admits() && !b.timed}
 	p.word.Store(word)
 	switch e.Phase {
+	case core.Closed, core.Observing:
+		if b.machine.Rate != nil {
+			p.window = &guarded{window: b.machine.Rate.Begin(e.Since)}
+		}
+		if b.detector != nil {
+			if p.detector = b.detector(); p.detector == nil {
+				panic("breaker: Config.Trip is Custom of a function that returns nil, want a Detector")
+			}
+		}
 	case core.Open:
 		p.rejection = mettle.Reject(kind, b.name, ErrOpen, func() (time.Duration, bool) {
 			return p.Left(int64(clock.Now())), true
 		})
-	case core.HalfOpen:
-		// A probe may return at any moment, so nobody knows how long to wait.
+	case core.HalfOpen, core.ForcedOpen:
+		// A probe may return at any moment, and a hand turn the breaker, so nobody knows how long to wait.
 		p.rejection = mettle.Reject(kind, b.name, ErrOpen, nil)
+		p.quiet.Store(e.Phase == core.ForcedOpen)
 	}
 	return p
+}
+
+// slack is how long before the end of a cooldown callers look at the clock at least. It is more than a timer is late on a machine
+// that is busy.
+const slack = 50 * time.Millisecond
+
+// hush lets the callers of most of an open period do without the clock: it is half of what rejecting them costs. The timer is
+// not what ends the cooldown, it only makes callers look, and that in good time. Nobody stops it. In a bubble of testing/synctest
+// it belongs to the bubble that p began in, and dies with it; for that case see listen.
+func (p *period) hush() {
+	cooldown := clock.Instant(p.Until).Sub(clock.Instant(p.Since))
+	if early := cooldown - max(cooldown/16, slack); early > 0 {
+		p.quiet.Store(true)
+		time.AfterFunc(early, func() { p.quiet.Store(false) })
+	}
+}
+
+// listen ends the quiet of an open period whose timer failed to. A caller in some 64 looks.
+func (p *period) listen() {
+	if p.Phase == core.Open && int64(clock.Now()) >= p.Until {
+		p.quiet.Store(false)
+	}
 }
 
 // seal ends p if its word is still the one that was decided on.
 func (p *period) seal(word uint64) bool { return p.word.CompareAndSwap(word, word|core.Sealed) }
 
-// enter admits or rejects a caller in a period that was not closed.
+// enter admits or rejects a caller where AcquireAt does not know better.
 func (b *Breaker) enter(ctx context.Context, p *period, now clock.Instant) (uint64, clock.Instant, error) {
+	now = now.OrNow()
 	for {
+		if p.Phase.Admits() {
+			token, at := b.token(p, now)
+			return token, at, nil
+		}
 		word := p.word.Load()
 		if word&core.Sealed != 0 {
 			next := b.successor(p)
@@ -66,12 +108,26 @@ func (b *Breaker) enter(ctx context.Context, p *period, now clock.Instant) (uint
 			next := b.next(p, step, now)
 			if p.seal(word) {
 				b.follow(ctx, p, next, now, nil)
-				return next.Generation, now, nil
+				if b.observer != nil {
+					now = clock.Unread // the observer took its time
+				}
+				token, at := b.token(next, now)
+				return token, at, nil
 			}
 		case p.word.CompareAndSwap(word, step.Word):
-			return p.Generation, now, nil
+			token, at := b.token(p, now)
+			return token, at, nil
 		}
 	}
+}
+
+// token returns the token of a call admitted in p at now, and the latest clock reading.
+func (b *Breaker) token(p *period, now clock.Instant) (uint64, clock.Instant) {
+	if !b.timed {
+		return p.Generation, now
+	}
+	now = now.OrNow()
+	return p.Generation&b.generations | uint64(core.StampOf(int64(now)))<<(64-core.StampBits), now
 }
 
 // successor returns the period after p, which somebody has sealed and is about to replace, or nil if that takes
@@ -98,50 +154,6 @@ func (b *Breaker) reject(ctx context.Context, p *period, now clock.Instant) erro
 	return p.rejection
 }
 
-// result takes the result of a call that began in p.
-func (b *Breaker) result(ctx context.Context, p *period, err error) {
-	verdict := mettle.Ignore
-	// Deferred, so that a Classify that panics does not keep a probe's place.
-	defer func() { b.leave(ctx, p, verdict, err) }()
-	classify := b.classify
-	if errors.Is(err, mettle.ErrUnfinished) {
-		classify = nil // the caller never sees this error and cannot know what to make of it
-	}
-	verdict = mettle.Judge(ctx, err, classify)
-}
-
-func (b *Breaker) leave(ctx context.Context, p *period, verdict mettle.Verdict, err error) {
-	for {
-		word := p.word.Load()
-		if word&core.Sealed != 0 {
-			return
-		}
-		step := b.machine.Leave(&p.Epoch, word, verdict)
-		if step.Move {
-			now := clock.Now()
-			next := b.next(p, step, now)
-			if p.seal(word) {
-				b.count(verdict)
-				b.follow(ctx, p, next, now, err)
-				return
-			}
-		} else if step.Word == word || p.word.CompareAndSwap(word, step.Word) {
-			b.count(verdict)
-			return
-		}
-	}
-}
-
-func (b *Breaker) count(verdict mettle.Verdict) {
-	if verdict == mettle.Ignore {
-		return
-	}
-	b.calls.Add(1)
-	if verdict == mettle.Failure {
-		b.failures.Add(1)
-	}
-}
-
 // next makes the period that follows p. The caller has it ready before he seals p, so that others do not meet a sealed word for long.
 func (b *Breaker) next(p *period, step core.Step, now clock.Instant) *period {
 	return b.begin(b.machine.Next(&p.Epoch, step.To, int64(now), rand.Uint64()), step.Word)
@@ -149,16 +161,25 @@ func (b *Breaker) next(p *period, step core.Step, now clock.Instant) *period {
 
 // follow makes next the current period, after p, which the caller has sealed.
 func (b *Breaker) follow(ctx context.Context, p, next *period, now clock.Instant, err error) {
-	next.calls, next.failures = b.calls.Load(), b.failures.Load()
+	next.calls = b.calls.Load() // first, so that what is counted in between does not make more failures than calls
+	next.failures, next.slow = b.failures.Load(), b.slow.Load()
+	if next.Phase == core.Open {
+		next.hush()
+	}
 	b.current.Store(next)
 	if next.Phase == core.Open {
 		b.openings.Add(1)
 	}
-	if b.observer != nil && next.Phase != p.Phase {
+	// An observing period follows another only where the detector tripped.
+	tripped := p.Phase == core.Closed && next.Phase == core.Open || p.Phase == core.Observing && next.Phase == core.Observing
+	if tripped {
+		b.trips.Add(1)
+	}
+	if b.observer != nil && (next.Phase != p.Phase || tripped) {
 		b.observer(ctx, mettle.Event{
 			Kind: mettle.StateChanged, Policy: kind, Name: b.name, Err: err,
 			From: p.Phase.String(), To: next.Phase.String(), After: now.Sub(clock.Instant(p.Since)),
-			Calls: next.calls - p.calls, Failures: next.failures - p.failures,
+			Calls: since(next.calls, p.calls), Failures: since(next.failures, p.failures),
 		})
 	}
 }

@@ -10,7 +10,9 @@ import (
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/breaker"
+	"github.com/mettle-go/mettle/internal/clock"
 	"github.com/mettle-go/mettle/internal/layer"
+	"github.com/mettle-go/mettle/timeout"
 )
 
 var (
@@ -73,7 +75,8 @@ func TestSemantics4PermitsComeBackInAStack(t *testing.T) {
 	}
 }
 
-// The clock is read once: a breaker that needs the time takes the reading it is given and hands on its own.
+// The clock is read once: a breaker that needs the time takes the reading it is given and hands on its own. In most of a cooldown
+// it needs none.
 func TestTheClockReadingIsHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := breaker.New(breaker.Config{Trip: breaker.Consecutive(1)})
@@ -81,12 +84,59 @@ func TestTheClockReadingIsHandedOn(t *testing.T) {
 			t.Errorf("closed: 42 became %d", at)
 		}
 		trip(t, b)
-		_, now, err := b.AcquireAt(bg, -1<<63)
-		if err == nil || now == -1<<63 {
-			t.Errorf("open: the clock was not read (%v)", err)
+		opened := clock.Now()
+		if _, at, err := b.AcquireAt(bg, clock.Unread); err == nil || at != clock.Unread {
+			t.Errorf("open: the clock was read: %d (%v)", at, err)
 		}
-		if _, at, err := b.AcquireAt(bg, now.Add(5*time.Second)); at != now.Add(5*time.Second) || err != nil {
+		time.Sleep(4900 * time.Millisecond)
+		if _, at, err := b.AcquireAt(bg, clock.Unread); err == nil || at != clock.Now() {
+			t.Errorf("towards the end of the cooldown: %d, want %d (%v)", at, clock.Now(), err)
+		}
+		if _, at, err := b.AcquireAt(bg, opened.Add(5*time.Second)); at != opened.Add(5*time.Second) || err != nil {
 			t.Errorf("open: an instant after the cooldown gives %d, %v", at, err)
 		}
 	})
+}
+
+// An instant that the caller knows counts from the first, whether or not others look at the clock yet.
+func TestAKnownInstantIsLookedAtAlsoEarlyInACooldown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker.New(breaker.Config{Trip: breaker.Consecutive(1)})
+		trip(t, b)
+		if _, _, err := b.AcquireAt(bg, clock.Now().Add(5*time.Second-1)); err == nil {
+			t.Error("an instant before the end is admitted")
+		}
+		if _, _, err := b.AcquireAt(bg, clock.Now().Add(5*time.Second)); err != nil {
+			t.Errorf("at the end: %v", err)
+		}
+	})
+}
+
+// What is handed inward after an observer ran must not be older than that: a timeout further in would take the observer's time off the
+// function's.
+func TestAnObserverTakesNoTimeFromAnInnerTimeout(t *testing.T) {
+	for name, trip := range map[string]breaker.Trip{
+		"untimed": breaker.Consecutive(1),
+		"timed":   breaker.Rate(breaker.Window{Calls: 1, Slow: 1, SlowAfter: 10 * time.Second}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := breaker.New(breaker.Config{Trip: trip, Successes: 1, Observer: func(_ context.Context, e mettle.Event) {
+					if e.To == "half-open" {
+						time.Sleep(time.Minute)
+					}
+				}})
+				b.Do(bg, down)
+				time.Sleep(5 * time.Second)
+				err := mettle.Compose(b, timeout.After(time.Second)).Do(bg, func(ctx context.Context) error {
+					time.Sleep(time.Second - 1)
+					return ctx.Err()
+				})
+				if err != nil {
+					t.Errorf("the observer's minute counts: %v", err)
+				}
+				wantState(t, b, breaker.Closed) // nor is the probe slow
+			})
+		})
+	}
 }

@@ -10,7 +10,7 @@ const unit = 1 << 40
 const MaxThreshold = 1e6
 
 // A Trip is a detector whose state is one sum: a failure adds to it, a success takes off, never below 0, and
-// at the limit the breaker opens.
+// at the limit the breaker opens. The zero Trip stands for none.
 type Trip struct {
 	up, down, limit uint64
 }
