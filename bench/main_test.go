@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func cli(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = run(ctx, args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestUsageErrors(t *testing.T) {
+	for args, want := range map[string]string{
+		"-rounds 0":         "-rounds is 0, want 1 or more",
+		"-time -1s":         "-time is -1s, want more than 0",
+		"-time 0s":          "-time is 0s, want more than 0",
+		"-run [":            "missing closing ]",
+		"-run nothing/here": "-run matches no row",
+		"-json -markdown":   "want one of -json, -markdown, -write and -check",
+		"-check -write x":   "want one of -json, -markdown, -write and -check",
+		"breaker":           "1 arguments, want flags only",
+		"-fast":             "flag provided but not defined: -fast",
+	} {
+		code, stdout, stderr := cli(t.Context(), strings.Fields(args)...)
+		if code != 2 || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: code %d, stdout %q, stderr %q; want 2, none, %q", args, code, stdout, stderr, want)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	if code, stdout, stderr := cli(t.Context(), "-h"); code != 0 || stdout != "" || !strings.Contains(stderr, "-rounds") {
+		t.Errorf("code %d, stdout %q, stderr %q, want 0 and the flags", code, stdout, stderr)
+	}
+}
+
+func TestCheckTimesNothing(t *testing.T) {
+	code, stdout, stderr := cli(t.Context(), "-check", "-run", "^breaker/closed$")
+	if code != 0 || stdout != "1 rows: every contender does what its row says\n" || stderr != "" {
+		t.Errorf("code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
+func TestRunMeasuresTheChosenRows(t *testing.T) {
+	code, stdout, stderr := cli(t.Context(), "-json", "-rounds", "2", "-time", "10us", "-run", "^(clock|breaker/open)$")
+	var got report
+	if err := json.Unmarshal([]byte(stdout), &got); code != 0 || err != nil {
+		t.Fatalf("code %d, stderr %q, error %v", code, stderr, err)
+	}
+	if want := "go run ./bench -json -rounds 2 -time 10us -run '^(clock|breaker/open)$'"; got.Command != want {
+		t.Errorf("command is %s, want %s", got.Command, want)
+	}
+	if len(got.Results) != 2 || got.Results[0].Row != "clock" || got.Results[1].Row != "breaker/open" {
+		t.Fatalf("results are %+v, want those of clock and breaker/open", got.Results)
+	}
+	for _, f := range got.Results[1].Figures {
+		if f.Median <= 0 || f.Low > f.Median || f.Median > f.High || f.Ratio <= 0 {
+			t.Errorf("figure %+v", f)
+		}
+	}
+}
+
+func TestWriteRewritesThePage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.md")
+	if err := os.WriteFile(path, []byte("Before.\n"+beginMark+endMark+"After.\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := cli(t.Context(), "-write", path, "-rounds", "1", "-time", "1us", "-run", "^call$")
+	page, err := os.ReadFile(path)
+	if code != 0 || stdout != "" || err != nil {
+		t.Fatalf("code %d, stdout %q, stderr %q, error %v", code, stdout, stderr, err)
+	}
+	for _, want := range []string{"Before.\n" + beginMark, "| fn(ctx) | ", endMark + "After.\n"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page has no %q:\n%s", want, page)
+		}
+	}
+}
+
+func TestAnInterruptEndsTheRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if code, stdout, stderr := cli(ctx, "-run", "^call$"); code != 130 || stdout != "" || stderr != "bench: interrupted\n" {
+		t.Errorf("code %d, stdout %q, stderr %q, want 130, none, bench: interrupted", code, stdout, stderr)
+	}
+}
+
+func TestThePageOfTheRepositoryHasItsMarks(t *testing.T) {
+	page, err := os.ReadFile("../docs/benchmarks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := between(page, nil); err != nil {
+		t.Error(err)
+	}
+}
