@@ -1,0 +1,70 @@
+package ratelimit_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/layer"
+	"github.com/mettle-go/mettle/ratelimit"
+)
+
+var bg = context.Background()
+
+var (
+	_ mettle.Gate      = (*ratelimit.Limiter)(nil)
+	_ mettle.Describer = (*ratelimit.Limiter)(nil)
+	_ layer.Gate       = (*ratelimit.Limiter)(nil)
+)
+
+func TestABucketFillsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Config{Rate: 10, Burst: 3})
+		for i, want := range []bool{true, true, true, false, false} {
+			if got := l.Allow(); got != want {
+				t.Errorf("call %d: %v, want %v", i, got, want)
+			}
+		}
+		time.Sleep(100*time.Millisecond - 1)
+		if l.Allow() {
+			t.Error("admitted a nanosecond too early")
+		}
+		time.Sleep(1)
+		if !l.Allow() || l.Allow() {
+			t.Error("want one call after an interval, and not two")
+		}
+		time.Sleep(time.Hour)
+		if l.AllowN(4) || !l.AllowN(3) || l.AllowN(1) {
+			t.Error("want three calls after an hour")
+		}
+	})
+}
+
+func TestCallersWaitInTheOrderInWhichTheyCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Config{Rate: 10, Burst: 1, MaxWait: 500 * time.Millisecond})
+		begun := time.Now()
+		var order []int
+		for i := range 8 {
+			go func() {
+				err := l.Do(bg, func(context.Context) error {
+					order = append(order, i)
+					if want := time.Duration(i) * 100 * time.Millisecond; time.Since(begun) != want {
+						t.Errorf("call %d ran after %v, want %v", i, time.Since(begun), want)
+					}
+					return nil
+				})
+				if (err == nil) != (i <= 5) {
+					t.Errorf("call %d: %v", i, err)
+				}
+			}()
+			synctest.Wait()
+		}
+		time.Sleep(time.Second)
+		if len(order) != 6 {
+			t.Errorf("the order was %v", order)
+		}
+	})
+}
