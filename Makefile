@@ -9,4 +9,4 @@ fuzz: ; ./.ci/run fuzz
 mod: ; ./.ci/run mod
 demo: ; go run ./cmd/mettle demo
 bench: ; go run ./bench
-microbench: ; go test -run='^$$$$' -bench=. -benchmem work
+microbench: ; go test -run='^$$' -bench=. -benchmem work

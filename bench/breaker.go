@@ -48,10 +48,14 @@ func breakerRows() []row {
 	}
 }
 
-// windowed are breakers that open when half of the calls of the last ten seconds failed, of at least twenty. All of them divide the
-// ten seconds into ten slices.
+// windowed are breakers that open when half of the calls of the last ten seconds failed, of at least twenty. Mettle divides the ten
+// seconds into 16 slices, the others into ten.
 func windowed() []rival[phase, act] {
 	return []rival[phase, act]{
+		{"mettle", func(b *bed, p phase) act {
+			w := breaker.Window{Time: 10 * time.Second, Min: 20, Failures: 0.5}
+			return mettleBreaker(b, breaker.Config{Trip: breaker.Rate(w)}, p).Do
+		}},
 		{"gobreaker", func(b *bed, p phase) act {
 			return gobreakerAct(b, gobreaker.Settings{Interval: 10 * time.Second, BucketPeriod: time.Second, ReadyToTrip: func(c gobreaker.Counts) bool {
 				return c.Requests >= 20 && float64(c.TotalFailures) >= 0.5*float64(c.Requests)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,7 @@ func bulkheadRows() []row {
 	return []row{
 		{"bulkhead/free", "bulkhead with a free place", contenders(waiting(), 10, succeeds(nothing), checkLimits)},
 		{"bulkhead/full", "bulkhead full: rejects", contenders(full(), true, rejects, checkFull)},
-		{"bulkhead/contended", "bulkhead, 16 goroutines through one place", contenders(waiting(), 1, together(crowd), checkLimits)},
+		{"bulkhead/contended", "bulkhead, 16 goroutines through one place, the function yields the processor", contenders(waiting(), 1, together(crowd, yields), checkLimits)},
 	}
 }
 
@@ -138,10 +139,14 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// together is succeeds in n goroutines at once, which share the calls.
-func together(goroutines int) func(act) loop {
+// yields lets others run while it holds its place. A function that returns at once would mostly find nobody else there: the
+// goroutines would run one after the other.
+func yields(context.Context) error { runtime.Gosched(); return nil }
+
+// together is succeeds in so many goroutines at once, which share the calls.
+func together(goroutines int, fn func(context.Context) error) func(act) loop {
 	return func(do act) loop {
-		each := succeeds(nothing)(do)
+		each := succeeds(fn)(do)
 		return func(ctx context.Context, n int) error {
 			var wg sync.WaitGroup
 			errs := make([]error, goroutines)
@@ -208,12 +213,13 @@ func exclusive(do act) error {
 	ctx, cancel := patient()
 	defer cancel()
 	var inside, most, runs atomic.Int64
-	err := together(crowd)(func(ctx context.Context, _ func(context.Context) error) error {
+	err := together(crowd, nothing)(func(ctx context.Context, _ func(context.Context) error) error {
 		return do(ctx, func(context.Context) error {
 			if n := inside.Add(1); n > most.Load() {
 				most.Store(n)
 			}
 			runs.Add(1)
+			runtime.Gosched()
 			inside.Add(-1)
 			return nil
 		})
