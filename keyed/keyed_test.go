@@ -1,0 +1,395 @@
+package keyed_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/breaker"
+	"github.com/mettle-go/mettle/bulkhead"
+	"github.com/mettle-go/mettle/keyed"
+	"github.com/mettle-go/mettle/retry"
+	"github.com/mettle-go/mettle/timeout"
+)
+
+var (
+	bg      = context.Background()
+	errDown = errors.New("down")
+)
+
+func fail(context.Context) error { return errDown }
+
+// tagged is a policy of no package of ours that knows its key and how fresh it is.
+type tagged struct {
+	key   string
+	nth   int
+	stale bool
+	asked func()
+}
+
+func (p *tagged) Do(ctx context.Context, fn func(context.Context) error) error { return fn(ctx) }
+
+func (p *tagged) Fresh() bool {
+	if p.asked != nil {
+		p.asked()
+	}
+	return !p.stale
+}
+
+// maker counts the policies it makes for each key.
+type maker map[string]int
+
+func (n maker) make(k string) mettle.Policy {
+	n[k]++
+	return &tagged{key: k, nth: n[k]}
+}
+
+func of(m *keyed.Map[string], k string) *tagged {
+	for key, p := range m.All() {
+		if key == k {
+			return p.(*tagged)
+		}
+	}
+	return nil
+}
+
+func keys(m *keyed.Map[string]) string {
+	var all []string
+	for k := range m.All() {
+		all = append(all, k)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+func call(m *keyed.Map[string], ks ...string) {
+	for _, k := range ks {
+		m.For(k).Do(bg, nothing)
+	}
+}
+
+func panics(f func()) (value any) {
+	defer func() { value = recover() }()
+	f()
+	return nil
+}
+
+func TestConfig(t *testing.T) {
+	made := maker{}
+	for _, tc := range []struct {
+		c    keyed.Config[string]
+		want string
+	}{
+		{keyed.Config[string]{}, "keyed: Config.New is nil, want a function"},
+		{keyed.Config[string]{New: made.make, Max: -1}, "keyed: Config.Max is -1, want 0 or more"},
+		{keyed.Config[string]{New: made.make, Idle: -time.Second}, "keyed: Config.Idle is -1s, want 0 or more"},
+	} {
+		if err := tc.c.Validate(); err == nil || err.Error() != tc.want {
+			t.Errorf("Validate returns %v, want %s", err, tc.want)
+		}
+		if got := panics(func() { keyed.New(tc.c) }); got != tc.want {
+			t.Errorf("New panics with %v, want %s", got, tc.want)
+		}
+	}
+	if got := keyed.New(keyed.Config[string]{New: made.make}).Describe().Limit; got != 10_000 {
+		t.Errorf("the default of Max is %d, want 10,000", got)
+	}
+}
+
+func TestOneKeyHasOnePolicy(t *testing.T) {
+	made := maker{}
+	m := keyed.New(keyed.Config[string]{New: made.make})
+	for range 3 {
+		call(m, "a", "b")
+	}
+	if m.For("a") != m.For("a") || m.For("a") == m.For("b") {
+		t.Error("For tells keys apart by something else than the key")
+	}
+	if made["a"] != 1 || made["b"] != 1 || m.Len() != 2 || keys(m) != "a b" {
+		t.Errorf("made %v and kept %d: %s", made, m.Len(), keys(m))
+	}
+}
+
+func TestTheLeastUsedGoesFirst(t *testing.T) {
+	made := maker{}
+	m := keyed.New(keyed.Config[string]{New: made.make, Max: 3})
+	call(m, "a", "b", "c", "d") // all had a call: any may go
+	if m.Len() != 3 || made["d"] != 1 {
+		t.Fatalf("kept %s", keys(m))
+	}
+	kept := strings.Fields(keys(m))
+	call(m, kept[1], kept[2])
+	call(m, "e")
+	if got := keys(m); strings.Contains(got, kept[0]) {
+		t.Errorf("after %v, calls of the latter two, and e: kept %s", kept, got)
+	}
+}
+
+func TestAPolicyInUseStays(t *testing.T) {
+	made := maker{}
+	m := keyed.New(keyed.Config[string]{New: made.make, Max: 1})
+	a, b := m.For("a"), mettle.Policy(nil)
+	a.Do(bg, func(context.Context) error {
+		b = m.For("b")
+		ran := false
+		err := b.Do(bg, func(context.Context) error { ran = true; return nil })
+		if r, ok := errors.AsType[*mettle.RejectedError](err); ran || !ok || r.Policy != "keyed" || !errors.Is(err, keyed.ErrFull) || !errors.Is(err, mettle.ErrRejected) {
+			t.Errorf("a second key got %v, and its function ran: %v", err, ran)
+		}
+		return nil
+	})
+	if err := b.Do(bg, nothing); err != nil || keys(m) != "b" {
+		t.Errorf("with room again, the same policy returned %v; kept %s", err, keys(m))
+	}
+	if err := a.Do(bg, nothing); err != nil || keys(m) != "a" || made["a"] != 2 {
+		t.Errorf("the evicted one returned %v; kept %s, made %v", err, keys(m), made)
+	}
+}
+
+// Two of one key must not work at once, also if one of them was handed out before an eviction.
+func TestOldAndNewHandleShareAPolicy(t *testing.T) {
+	m := keyed.New(keyed.Config[string]{Max: 1, New: func(string) mettle.Policy { return bulkhead.New(bulkhead.Config{Limit: 1}) }})
+	old := m.For("a")
+	call(m, "b")
+	renewed := m.For("a")
+	if old == renewed {
+		t.Fatal("a was not evicted")
+	}
+	renewed.Do(bg, func(context.Context) error {
+		if err := old.Do(bg, nothing); !errors.Is(err, bulkhead.ErrFull) {
+			t.Errorf("the old one returned %v, want that of the bulkhead that is full", err)
+		}
+		return nil
+	})
+}
+
+func TestWhatRemembersStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := keyed.New(keyed.Config[string]{Max: 1, Idle: time.Minute, New: func(k string) mettle.Policy {
+			b := breaker.New(breaker.Config{Name: k, Trip: breaker.Consecutive(1), Cooldown: time.Second, Successes: 1})
+			if k == "stack" {
+				return mettle.Compose(retry.New(retry.Config{Attempts: 1}), b, timeout.After(time.Second))
+			}
+			return b
+		}})
+		for _, k := range []string{"alone", "stack"} {
+			m.For(k).Do(bg, fail)
+			time.Sleep(time.Hour)
+			for range 100 {
+				if err := m.For("other").Do(bg, nothing); !errors.Is(err, keyed.ErrFull) {
+					t.Fatalf("%s: the open breaker made room: %v, kept %s", k, err, keys(m))
+				}
+			}
+			if err := m.For(k).Do(bg, nothing); err != nil {
+				t.Fatalf("%s: the probe returned %v", k, err)
+			}
+			if err := m.For("other").Do(bg, nothing); err != nil || keys(m) != "other" {
+				t.Errorf("%s: closed again, %v", k, err)
+			}
+		}
+	})
+}
+
+func TestIdleOnesGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := keyed.New(keyed.Config[string]{New: maker{}.make, Max: 64, Idle: 8 * time.Minute})
+		call(m, "idle", "kept", "stale", "hot")
+		of(m, "stale").stale = true
+		inUse := make(chan struct{})
+		go m.For("held").Do(bg, func(context.Context) error { <-inUse; return nil })
+		synctest.Wait()
+		hot := m.For("hot")
+		minutes := func(n int) {
+			for range n {
+				for range 16 {
+					hot.Do(bg, nothing)
+				}
+				time.Sleep(time.Minute)
+			}
+		}
+		for range 4 {
+			minutes(7)
+			call(m, "kept")
+		}
+		if got := keys(m); got != "held hot kept stale" {
+			t.Errorf("after four times Idle: kept %s", got)
+		}
+		close(inUse)
+		minutes(8)
+		if got := keys(m); !strings.Contains(got, "held") {
+			t.Errorf("before Idle is over since the call's end: kept %s", got)
+		}
+		minutes(3)
+		if got := keys(m); got != "hot stale" {
+			t.Errorf("in the end: kept %s", got)
+		}
+	})
+}
+
+func TestFaultsLeaveTheMapWhole(t *testing.T) {
+	bad := ""
+	m := keyed.New(keyed.Config[string]{Max: 1, New: func(k string) mettle.Policy {
+		switch bad {
+		case "panic":
+			panic("no " + k)
+		case "goexit":
+			runtime.Goexit()
+		case "nil":
+			return nil
+		}
+		return bulkhead.New(bulkhead.Config{Limit: 1})
+	}})
+	apart := func(f func()) (value any) { // in a goroutine of its own, for Goexit
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			value = panics(f)
+		}()
+		<-done
+		return value
+	}
+	works := func(after string) {
+		t.Helper()
+		bad = ""
+		for _, k := range []string{"a", "b", "a"} {
+			if err := m.For(k).Do(bg, nothing); err != nil {
+				t.Errorf("after %s: %s: %v", after, k, err)
+			}
+			p, err := m.Acquire(bg, k)
+			if err != nil {
+				t.Errorf("after %s: %s: %v", after, k, err)
+			}
+			p.Done(nil)
+		}
+		if m.Len() != 1 {
+			t.Errorf("after %s: %d keys", after, m.Len())
+		}
+	}
+	for _, fault := range []struct {
+		name string
+		want any
+		f    func()
+	}{
+		{"a panic of New", "no c", func() { bad = "panic"; m.For("c") }},
+		{"a Goexit of New", nil, func() { bad = "goexit"; m.For("c") }},
+		{"a nil of New", "keyed: Config.New returned nil for the key c, want a mettle.Policy", func() { bad = "nil"; m.For("c") }},
+		{"a panic of New in Do", "no a", func() { old := m.For("a"); call(m, "b"); bad = "panic"; old.Do(bg, nothing) }},
+		{"a panic of fn", "fn", func() { m.For("a").Do(bg, func(context.Context) error { panic("fn") }) }},
+		{"a Goexit of fn", nil, func() { m.For("a").Do(bg, func(context.Context) error { runtime.Goexit(); return nil }) }},
+		{"a panic of fn in Call", "fn", func() {
+			mettle.Call(bg, m.For("a"), func(context.Context) (int, error) { panic("fn") })
+		}},
+		{"a Goexit of fn in Call", nil, func() {
+			mettle.Call(bg, m.For("a"), func(context.Context) (int, error) { runtime.Goexit(); return 1, nil })
+		}},
+	} {
+		if got := apart(fault.f); got != fault.want {
+			t.Errorf("%s: got the panic %v, want %v", fault.name, got, fault.want)
+		}
+		works(fault.name)
+	}
+}
+
+// A policy's own code may do what it likes, since no lock is held.
+func TestFreshMayUseTheMapAndPanic(t *testing.T) {
+	made := maker{}
+	m := keyed.New(keyed.Config[string]{New: made.make, Max: 1})
+	call(m, "a")
+	inner := 0
+	of(m, "a").asked = func() {
+		if inner++; inner == 1 {
+			call(m, "a")
+			m.Len()
+		}
+	}
+	if err := m.For("b").Do(bg, nothing); err != nil {
+		t.Errorf("b: %v", err)
+	}
+	of(m, "b").asked = func() { panic("fresh?") }
+	if got := panics(func() { call(m, "c") }); got != "fresh?" {
+		t.Errorf("got the panic %v", got)
+	}
+	of(m, "b").asked = nil
+	if err := m.For("c").Do(bg, nothing); err != nil || keys(m) != "c" {
+		t.Errorf("c: %v, kept %s", err, keys(m))
+	}
+}
+
+func TestAPanicOfFreshInASweepGivesTheCallBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := keyed.New(keyed.Config[string]{New: maker{}.make, Max: 2, Idle: time.Minute})
+		call(m, "a", "b")
+		of(m, "b").asked = func() { panic("fresh?") }
+		seen := false
+		for range 100 {
+			time.Sleep(10 * time.Second)
+			seen = panics(func() { call(m, "a") }) != nil || seen
+		}
+		if !seen {
+			t.Fatal("no sweep came to b")
+		}
+		of(m, "b").asked = nil
+		call(m, "c", "d")
+		if got := keys(m); got != "c d" {
+			t.Errorf("kept %s: somebody is taken to be in use", got)
+		}
+	})
+}
+
+func TestARejectionIsTold(t *testing.T) {
+	var events []mettle.Event
+	var m *keyed.Map[string]
+	m = keyed.New(keyed.Config[string]{Name: "tenants", Max: 1, New: maker{}.make, Observer: func(ctx context.Context, e mettle.Event) {
+		events = append(events, e)
+		m.Describe() // no lock is held
+	}})
+	m.For("a").Do(bg, func(context.Context) error {
+		m.For("b") // not a call
+		err := m.For("b").Do(bg, nothing)
+		_, err2 := mettle.Call(bg, m.For("b"), func(context.Context) (int, error) { return 1, nil })
+		_, err3 := m.Acquire(bg, "b")
+		if err == nil || err2 != err || err3 != err {
+			t.Errorf("rejected with %v, %v and %v", err, err2, err3)
+		}
+		if want := "mettle: rejected by keyed tenants: keyed: full"; err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
+		return nil
+	})
+	if len(events) != 3 || events[0].Kind != mettle.Rejected || events[0].Policy != "keyed" || events[0].Name != "tenants" || !errors.Is(events[0].Err, keyed.ErrFull) {
+		t.Errorf("told %+v", events)
+	}
+	if got, want := fmt.Sprint(m.Describe()), "{keyed tenants  1 [{keys 1} {created 1} {evicted 0} {rejections 3}]}"; got != want {
+		t.Errorf("Describe: %s, want %s", got, want)
+	}
+	call(m, "b")
+	if got, want := fmt.Sprint(m.Describe().Metrics), "[{keys 1} {created 2} {evicted 1} {rejections 3}]"; got != want {
+		t.Errorf("Describe: %s, want %s", got, want)
+	}
+}
+
+func TestAHandleDescribesItsPolicy(t *testing.T) {
+	m := keyed.New(keyed.Config[string]{Name: "hosts", Max: 1, New: newBreaker})
+	a := m.For("a")
+	if got := a.(mettle.Describer).Describe(); got.Kind != "breaker" || got.Name != "a" || got.State != "closed" {
+		t.Errorf("a: %+v", got)
+	}
+	call(m, "b")
+	if got := a.(mettle.Describer).Describe(); got.Kind != "keyed" || got.Name != "hosts" {
+		t.Errorf("a evicted: %+v", got)
+	}
+	if got := mettle.Compose(timeout.After(1), m.For("b")).String(); got != "timeout > breaker b" {
+		t.Errorf("in a stack: %s", got)
+	}
+	call(m, "a")
+	if got := a.(mettle.Describer).Describe(); got.Kind != "breaker" {
+		t.Errorf("a again: %+v", got)
+	}
+}
