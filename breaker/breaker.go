@@ -109,9 +109,15 @@ func (b *Breaker) Release(ctx context.Context, token uint64, err error) {
 	if (p.Generation^token)&b.generations != 0 {
 		return
 	}
-	if err == nil && p.free && p.word.Load() == 0 && p.window == nil {
-		b.calls.Add(1) // a success where no failure is held against the dependency changes nothing
-		return
+	if err == nil && p.word.Load() == 0 {
+		switch {
+		case p.window != nil:
+			b.succeed(ctx, p, token)
+			return
+		case p.free:
+			b.calls.Add(1) // a success where no failure is held against the dependency changes nothing
+			return
+		}
 	}
 	b.result(ctx, p, token, err)
 }

@@ -3,6 +3,7 @@ package breaker
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/clock"
@@ -25,6 +26,25 @@ func (b *Breaker) result(ctx context.Context, p *period, token uint64, err error
 	verdict = mettle.Judge(ctx, err, classify)
 }
 
+// succeed is leave for a success in a period with a window. It is apart because it is what most calls are.
+func (b *Breaker) succeed(ctx context.Context, p *period, token uint64) {
+	now, slow := clock.Unread, false
+	if b.timed {
+		now = clock.Now()
+		slow = took(token, now) >= b.slowAfter
+	} else if b.machine.Rate.Time > 0 {
+		now = clock.Now()
+	}
+	if p.window.count(int64(now), false, slow) {
+		b.settle(ctx, p, core.Result{Verdict: mettle.Success, Slow: slow, Trips: true}, now, nil)
+		return
+	}
+	b.calls.Add(1)
+	if slow {
+		b.slow.Add(1)
+	}
+}
+
 func (b *Breaker) leave(ctx context.Context, p *period, token uint64, verdict mettle.Verdict, err error) {
 	if p.word.Load()&core.Sealed != 0 {
 		return
@@ -32,8 +52,36 @@ func (b *Breaker) leave(ctx context.Context, p *period, token uint64, verdict me
 	r := core.Result{Verdict: verdict}
 	now := clock.Unread
 	if verdict != mettle.Ignore {
-		now = b.watch(p, token, &r, err)
+		if b.timed {
+			now = clock.Now()
+			r.Slow = b.slowAfter > 0 && took(token, now) >= b.slowAfter
+		}
+		switch {
+		case p.window != nil:
+			if b.machine.Rate.Time > 0 {
+				now = now.OrNow()
+			}
+			if !p.window.count(int64(now), verdict == mettle.Failure, r.Slow) {
+				b.count(r) // Machine.Leave would change nothing
+				return
+			}
+			r.Trips = true
+		case p.detector != nil:
+			r.Trips = p.detector.Trips(Outcome{
+				Err: err, Failed: verdict == mettle.Failure, Took: took(token, now), At: now.Time(),
+			})
+		}
 	}
+	b.settle(ctx, p, r, now, err)
+}
+
+// took returns how long the call has taken whose token says when it began.
+func took(token uint64, now clock.Instant) time.Duration {
+	return core.Stamp(token >> (64 - core.StampBits)).Took(int64(now))
+}
+
+// settle applies what the machine makes of r.
+func (b *Breaker) settle(ctx context.Context, p *period, r core.Result, now clock.Instant, err error) {
 	for {
 		word := p.word.Load()
 		if word&core.Sealed != 0 {
@@ -53,29 +101,6 @@ func (b *Breaker) leave(ctx context.Context, p *period, token uint64, verdict me
 			return
 		}
 	}
-}
-
-// watch completes r, the result of a call that counts, and returns the clock reading that this took, if any.
-func (b *Breaker) watch(p *period, token uint64, r *core.Result, err error) clock.Instant {
-	now := clock.Unread
-	var took core.Stamp
-	if b.timed {
-		now = clock.Now()
-		took = core.Stamp(token >> (64 - core.StampBits))
-		r.Slow = b.slowAfter > 0 && took.Took(int64(now)) >= b.slowAfter
-	}
-	switch {
-	case p.window != nil:
-		if b.machine.Rate.Time > 0 {
-			now = now.OrNow()
-		}
-		r.Trips = p.window.count(int64(now), r.Verdict == mettle.Failure, r.Slow)
-	case p.detector != nil:
-		r.Trips = p.detector.Trips(Outcome{
-			Err: err, Failed: r.Verdict == mettle.Failure, Took: took.Took(int64(now)), At: now.Time(),
-		})
-	}
-	return now
 }
 
 // nextOrGiveBack is next for a probe that decides. Where the function given to Custom panics, or ends its goroutine, the

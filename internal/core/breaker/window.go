@@ -46,22 +46,23 @@ func share(part, of uint64) float64 {
 
 // A Window holds the latest results of one closed period.
 type Window struct {
-	rate *Rate
+	rate Rate
 	sum  Counts // of all that it holds
 
 	// Of a window of calls: a ring with a bit for each.
 	failed, slow []uint64
 	next         int
 
-	// Of a window of time: a ring of sub-windows and when the current one began.
+	// Of a window of time: a ring of sub-windows, how long each is, and when the current one began.
 	subs    [Subs]Counts
-	current int
+	current uint
+	length  uint64
 	began   int64
 }
 
 // Begin returns an empty window that begins at now.
 func (r *Rate) Begin(now int64) Window {
-	w := Window{rate: r, began: now}
+	w := Window{rate: *r, length: uint64(r.Time / Subs), began: now}
 	if r.Calls > 0 {
 		w.failed = make([]uint64, (r.Calls+63)/64)
 		if r.Slow > 0 {
@@ -80,7 +81,8 @@ func (w *Window) Count(now int64, failed, slow bool) (trips bool) {
 		w.expire(now)
 		w.add(failed, slow)
 	}
-	return w.trips()
+	// Most windows hold nothing but good calls: for them this is all.
+	return w.sum.Failures|w.sum.Slow != 0 && w.trips()
 }
 
 // Read returns what the window holds at now.
@@ -92,15 +94,10 @@ func (w *Window) Read(now int64) Counts {
 }
 
 func (w *Window) trips() bool {
-	c := &w.sum
-	switch {
-	case c.Calls < uint64(w.rate.Min):
+	if w.sum.Calls < uint64(w.rate.Min) {
 		return false
-	case c.Failures > 0 && c.FailureRate() >= w.rate.Failures:
-		return true
-	default:
-		return w.rate.Slow > 0 && c.SlowRate() >= w.rate.Slow
 	}
+	return w.sum.FailureRate() >= w.rate.Failures || w.rate.Slow > 0 && w.sum.SlowRate() >= w.rate.Slow
 }
 
 func (w *Window) push(failed, slow bool) {
@@ -130,7 +127,7 @@ func replace(bits []uint64, i int, set bool, count *uint64) {
 }
 
 func (w *Window) add(failed, slow bool) {
-	sub := &w.subs[w.current]
+	sub := &w.subs[w.current%Subs]
 	if sub.Calls == maxSub {
 		return
 	}
@@ -148,24 +145,24 @@ func (w *Window) add(failed, slow bool) {
 
 // expire makes the sub-window of now the current one and empties those that are over.
 func (w *Window) expire(now int64) {
-	length := uint64(w.rate.Time / Subs)
-	if now <= w.began {
+	// Unsigned, so that it is exact also where an int64 is too small for the difference. It is large too if the clock went back.
+	if uint64(now)-uint64(w.began) >= w.length {
+		w.turn(now)
+	}
+}
+
+// turn is rare, and kept out of expire so that the compiler can put that into Count.
+//
+//go:noinline
+func (w *Window) turn(now int64) {
+	if now < w.began {
 		return
 	}
-	// Exact also where an int64 is too small for the difference.
-	passed := uint64(now) - uint64(w.began)
-	if passed < length {
-		return
-	}
-	n := passed / length
-	w.began = int64(uint64(w.began) + n*length)
-	if n >= Subs {
-		w.subs, w.sum, w.current = [Subs]Counts{}, Counts{}, 0
-		return
-	}
-	for range n {
-		w.current = (w.current + 1) % Subs
-		old := &w.subs[w.current]
+	n := (uint64(now) - uint64(w.began)) / w.length
+	w.began = int64(uint64(w.began) + n*w.length)
+	for range min(n, Subs) {
+		w.current++
+		old := &w.subs[w.current%Subs]
 		w.sum.Calls -= old.Calls
 		w.sum.Failures -= old.Failures
 		w.sum.Slow -= old.Slow
