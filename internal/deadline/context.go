@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mettle-go/mettle/internal/clock"
@@ -36,11 +37,18 @@ type Context struct {
 	limit  *Limit
 	at     clock.Instant
 
-	mu     sync.Mutex
-	made   context.Context // nil until somebody needs it
+	// Most contexts are only asked for values, and ended: state lets these go without the lock.
+	state  atomic.Uint32
+	mu     sync.Mutex      // held while the underlying context is made
+	made   context.Context // set before hasMade, like cancel, and not changed then
 	cancel context.CancelFunc
-	ended  bool
 }
+
+// The bits of Context.state. They are set, each once, and stay.
+const (
+	hasMade  = 1 << iota // the underlying context is there
+	hasEnded             // End was called
+)
 
 // New returns the context of a call that begins at now.
 func New(parent context.Context, limit *Limit, now clock.Instant) *Context {
@@ -57,18 +65,12 @@ func (c *Context) Deadline() (time.Time, bool) {
 }
 
 // Done makes the underlying context.
-func (c *Context) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.make().Done()
-}
+func (c *Context) Done() <-chan struct{} { return c.make().Done() }
 
 // Err asks the parent and the clock while there is no underlying context. Once it has an error to tell,
 // it makes one, which then settles which error and cause it is, for good.
 func (c *Context) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.made == nil && !c.ended && c.parent.Err() == nil && clock.Now() < c.at {
+	if c.state.Load() == 0 && c.parent.Err() == nil && clock.Now() < c.at {
 		return nil
 	}
 	return c.make().Err()
@@ -78,26 +80,31 @@ func (c *Context) Err() error {
 // on which they differ is the private one by which package context finds a canceler, and it asks for that one only after
 // Done or a non-nil Err.
 func (c *Context) Value(key any) any {
-	c.mu.Lock()
-	made := c.made
-	c.mu.Unlock()
-	if made != nil {
-		return made.Value(key)
+	if c.state.Load()&hasMade != 0 {
+		return c.made.Value(key)
 	}
 	return c.parent.Value(key)
 }
 
-// make returns the underlying context. The caller holds c.mu.
+// make returns the underlying context.
 func (c *Context) make() context.Context {
-	switch {
-	case c.made != nil:
-	case c.ended:
+	if c.state.Load()&hasMade != 0 {
+		return c.made
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state := c.state.Load(); {
+	case state&hasMade != 0:
+		return c.made
+	case state&hasEnded != 0:
 		// Without the deadline: it may have passed since, and a call that was over before must not
 		// turn into one that took too long.
 		c.made, c.cancel = context.WithCancel(c.parent)
-		c.cancel()
 	default:
 		c.made, c.cancel = context.WithDeadlineCause(c.parent, c.at.Time(), c.limit.Cause)
+	}
+	if c.state.Or(hasMade)&hasEnded != 0 {
+		c.cancel() // End, if it came meanwhile, saw nothing to cancel
 	}
 	return c.made
 }
@@ -116,13 +123,13 @@ func (c *Context) String() string {
 // Limit.Exceeded makes of it if the call failed because this limit's time was up. A nil err stays nil.
 // Call it once.
 func (c *Context) End(err error) error {
-	c.mu.Lock()
-	c.ended = true
-	made, cancel := c.made, c.cancel
-	c.mu.Unlock()
+	var made context.Context
+	if c.state.Or(hasEnded)&hasMade != 0 {
+		made = c.made
+	}
 	exceeded := err != nil && c.exceeded(made, err)
-	if cancel != nil {
-		cancel()
+	if made != nil {
+		c.cancel()
 	}
 	if exceeded {
 		return c.limit.Exceeded(c.parent, err)

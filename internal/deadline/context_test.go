@@ -248,3 +248,36 @@ func TestStringTellsTheParent(t *testing.T) {
 		t.Errorf("String() = %q", got)
 	}
 }
+
+// meddler is a parent that does something the moment a context is tied to it.
+type meddler struct {
+	context.Context
+	do func()
+}
+
+func (m *meddler) Done() <-chan struct{} {
+	if do := m.do; do != nil {
+		m.do = nil
+		do()
+	}
+	return m.Context.Done()
+}
+
+// A call may end at the moment in which somebody else asks for Done. What that one gets must end too.
+func TestEndWhileTheContextIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, leave := context.WithCancel(context.Background())
+		defer leave()
+		m := &meddler{Context: parent}
+		c := New(m, limited(time.Hour), clock.Now())
+		m.do = func() { c.End(nil) }
+		select {
+		case <-c.Done():
+		default:
+			t.Error("Done is open although the call has ended")
+		}
+		if c.Err() != context.Canceled || context.Cause(c) != context.Canceled {
+			t.Errorf("Err %v, cause %v, want both %v", c.Err(), context.Cause(c), context.Canceled)
+		}
+	})
+}
