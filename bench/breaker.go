@@ -89,6 +89,9 @@ func mettleBreaker(_ *bed, c breaker.Config, p phase) *breaker.Breaker {
 			panic(err)
 		}
 	}
+	if want := []breaker.State{breaker.Closed, breaker.Open, breaker.HalfOpen}[p]; br.State() != want {
+		panic("mettle: the breaker is " + br.State().String() + ", want " + want.String())
+	}
 	return br
 }
 
@@ -115,6 +118,9 @@ func gobreakerAct(b *bed, s gobreaker.Settings, p phase) act {
 		}()
 		<-begun
 		b.cleanup(func() { close(end); <-ended })
+	}
+	if want := []gobreaker.State{gobreaker.StateClosed, gobreaker.StateOpen, gobreaker.StateHalfOpen}[p]; cb.State() != want {
+		panic("gobreaker: the breaker is " + cb.State().String() + ", want " + want.String())
 	}
 	return do
 }

@@ -62,6 +62,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else if err != nil {
 		return 2 // what is wrong has been said
 	}
+	return o.run(ctx, args, stdout, stderr)
+}
+
+// run does what the options say, which were made of args, and returns the exit code.
+func (o options) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	for _, r := range o.rows {
 		if err := r.verify(); err != nil {
 			fmt.Fprintln(stderr, err)
@@ -69,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if o.check {
-		fmt.Fprintf(stdout, "%d rows: every contender does what its row says\n", len(o.rows))
+		fmt.Fprintf(stdout, "%d row(s): every contender does what its row says\n", len(o.rows))
 		return 0
 	}
 	rep := report{

@@ -43,7 +43,7 @@ func TestHelp(t *testing.T) {
 
 func TestCheckTimesNothing(t *testing.T) {
 	code, stdout, stderr := cli(t.Context(), "-check", "-run", "^breaker/closed$")
-	if code != 0 || stdout != "1 rows: every contender does what its row says\n" || stderr != "" {
+	if code != 0 || stdout != "1 row(s): every contender does what its row says\n" || stderr != "" {
 		t.Errorf("code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }
@@ -64,6 +64,22 @@ func TestRunMeasuresTheChosenRows(t *testing.T) {
 		if f.Median <= 0 || f.Low > f.Median || f.Median > f.High || f.Ratio <= 0 {
 			t.Errorf("figure %+v", f)
 		}
+	}
+}
+
+func TestNothingIsTimedUnlessTheChecksPass(t *testing.T) {
+	var out, errs bytes.Buffer
+	timed := false
+	lame := contender{"lame", func(*bed) loop { timed = true; return rejects(pass) }, func(*bed) error { return errDown }}
+	o := options{plan: plan{1, 1, func() {}}, rows: []row{{"row", "a row", []contender{lame}}}}
+	if code := o.run(t.Context(), nil, &out, &errs); code != 1 || out.Len() > 0 || errs.String() != "bench: row: lame: down\n" || timed {
+		t.Errorf("code %d, stdout %q, stderr %q, timed %t; want 1, none, the name of who failed, false", code, &out, &errs, timed)
+	}
+	lame.check = func(*bed) error { return nil }
+	o.rows[0].contenders[0] = lame
+	errs.Reset()
+	if code := o.run(t.Context(), nil, &out, &errs); code != 1 || out.Len() > 0 || !strings.HasSuffix(errs.String(), "bench: row: lame: "+errPassed.Error()+"\n") {
+		t.Errorf("code %d, stdout %q, stderr %q; want 1, none, the name of who failed", code, &out, &errs)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/failsafe-go/failsafe-go/ratelimiter"
 	"golang.org/x/time/rate"
+
+	"github.com/mettle-go/mettle/ratelimit"
 )
 
 var errLimited = errors.New("limited")
@@ -35,6 +37,16 @@ func limiterRows() []row {
 
 func limiters() []rival[quota, act] {
 	return []rival[quota, act]{
+		{"mettle", func(_ *bed, q quota) act { return mettleLimiter(q).Do }},
+		{"mettle, Allow", func(_ *bed, q quota) act {
+			l := mettleLimiter(q)
+			return func(ctx context.Context, fn func(context.Context) error) error {
+				if !l.Allow() {
+					return ratelimit.ErrLimited
+				}
+				return fn(ctx)
+			}
+		}},
 		// Allow is its form that rejects, as opposed to Wait.
 		{"x/time/rate", func(_ *bed, q quota) act {
 			l := rate.NewLimiter(rate.Every(q.per/time.Duration(q.n)), q.n)
@@ -58,6 +70,10 @@ func limiters() []rival[quota, act] {
 			}
 		}},
 	}
+}
+
+func mettleLimiter(q quota) *ratelimit.Limiter {
+	return ratelimit.New(ratelimit.Config{Rate: q.n, Per: q.per, Burst: q.n})
 }
 
 // usedUp is rejects, for a limiter whose quota one call uses up.

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,8 @@ import (
 
 // Within a bubble time stands still but for sleeps, so that a contender takes exactly as long as it says.
 func sleeper(name string, each time.Duration, log *[]string) contender {
-	return contender{name: name, check: func(*bed) error { return nil }, start: func(*bed) loop {
+	return contender{name: name, check: func(*bed) error { return nil }, start: func(b *bed) loop {
+		b.cleanup(func() { *log = append(*log, "end of "+name) })
 		return func(_ context.Context, n int) error {
 			*log = append(*log, name)
 			time.Sleep(time.Duration(n) * each)
@@ -32,7 +34,10 @@ func TestMeasureTakesTurns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rounds := strings.Join(log[len(log)-24:], "")
+		if ends := log[len(log)-3:]; !slices.Equal(ends, []string{"end of c", "end of b", "end of a"}) {
+			t.Errorf("ended %v, want c, b, a", ends)
+		}
+		rounds := strings.Join(log[len(log)-27:len(log)-3], "")
 		if rounds != " a b c b c a c a b a b c" {
 			t.Errorf("the rounds went %s, want a b c, b c a, c a b, a b c, tidied before each", rounds)
 		}
@@ -54,7 +59,7 @@ func TestCalibrateFindsHowManyCallsTakeAChunk(t *testing.T) {
 	for each, want := range map[time.Duration]int{1: 1000, 7: 142, 300: 3, 1000: 1, 5000: 1} {
 		synctest.Test(t, func(t *testing.T) {
 			var log []string
-			n, err := calibrate(t.Context(), sleeper("", each, &log).start(nil), 1000)
+			n, err := calibrate(t.Context(), sleeper("", each, &log).start(new(bed)), 1000)
 			if n != want || err != nil {
 				t.Errorf("calls of %v: %d in %v, error %v, want %d", each, n, time.Duration(1000), err, want)
 			}
@@ -121,6 +126,16 @@ func TestWhoFailsIsNamed(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+func TestACrowdSharesTheCalls(t *testing.T) {
+	for _, n := range []int{0, 1, 3, 16, 100} {
+		var calls atomic.Int64
+		l := together(3, nothing)(func(context.Context, func(context.Context) error) error { calls.Add(1); return nil })
+		if err := l(t.Context(), n); err != nil || calls.Load() != int64(n) {
+			t.Errorf("made %d calls, error %v, want %d", calls.Load(), err, n)
+		}
+	}
+}
 
 func TestBedEndsTheLastFirst(t *testing.T) {
 	var ended []int
