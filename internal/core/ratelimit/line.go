@@ -1,13 +1,16 @@
 package ratelimit
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // A Line is a time line on which calls get slots, and on which slots come free again when calls are canceled.
 //
 // The slots of all calls are disjoint, and each is at least an interval a call long and begins at most Burst-1 intervals after its call. Hence of
 // the calls in any closed window of w nanoseconds, which have their slots within w + Burst*Interval, there are never
-// more than Burst + w/Interval, whatever was canceled before. Of the freed slots a Line keeps those that somebody may still use: a slot that has
-// begun is too short.
+// more than Burst + w/Interval, whatever was canceled before. Freed slots are kept until they are past; one that has
+// begun is too short for anybody by itself.
 //
 // Without freed slots a Line is nothing but its TAT.
 type Line struct {
@@ -56,12 +59,7 @@ func (l *Line) Cancel(s Slot, now int64) {
 	if s.To >= Held-1 {
 		return // many slots may end there: see Shift
 	}
-	i, _ := slices.BinarySearchFunc(l.free, s, func(a, b Slot) int {
-		if a.From < b.From {
-			return -1
-		}
-		return 1
-	})
+	i, _ := slices.BinarySearchFunc(l.free, s, func(a, b Slot) int { return cmp.Compare(a.From, b.From) })
 	l.free = slices.Insert(l.free, i, s)
 	if i+1 < len(l.free) && l.free[i+1].From == s.To {
 		l.free[i].To = l.free[i+1].To
@@ -78,10 +76,10 @@ func (l *Line) Cancel(s Slot, now int64) {
 	l.lapse(now)
 }
 
-// lapse forgets the free slots in which nobody who comes now or later finds room for a call.
+// lapse forgets the free slots that are past. One that has begun is kept: together with the next, should that come free too, it may be long enough.
 func (l *Line) lapse(now int64) {
 	n := 0
-	for n < len(l.free) && (l.free[n].To <= now || uint64(l.free[n].To)-uint64(max(l.free[n].From, now)) < uint64(l.Interval)) {
+	for n < len(l.free) && l.free[n].To <= now {
 		n++
 	}
 	if n > 0 {
@@ -103,7 +101,7 @@ func (l *Line) Rescale(to Pace, now int64) {
 // Available returns how many single calls could begin now.
 func (l *Line) Available(now int64) int64 {
 	var n int64
-	last := now + min(int64(l.slack), Held-1-max(now, 0)) // the last instant at which a slot may begin
+	last := min(now+min(int64(l.slack), Held-1-max(now, 0)), l.last) // at which a slot may begin
 	for _, f := range l.free {
 		from := max(f.From, now)
 		if f.To <= from || from > last {

@@ -18,6 +18,7 @@ type Log struct {
 	Per  int64
 
 	keep    int     // the highest Rate there was
+	changed int64   // when SetRate was called, or Unset
 	entries []entry // oldest first
 	gone    int64   // the instant of the latest entry that is let go, or Unset
 	free    []int64 // ids of the entries of canceled calls whose instant is still to come, in order
@@ -28,16 +29,22 @@ type Log struct {
 type entry struct {
 	at, id int64
 	joined bool // to the entry before it: both belong to calls that come at once
+	begun  bool // without a wait
 }
 
 // NewLog returns an empty Log.
-func NewLog(rate int, per int64) *Log { return &Log{Rate: rate, Per: per, keep: rate, gone: Unset} }
+func NewLog(rate int, per int64) *Log {
+	return &Log{Rate: rate, Per: per, keep: rate, changed: Unset, gone: Unset}
+}
 
 // Take enters n calls, 1 to Rate of them, as soon as possible, if they need not wait for longer than within. It returns the id by which At and
 // Cancel know them, and the wait in any case, and false if they would have to wait for longer.
 func (l *Log) Take(now int64, n int, within int64) (id, wait int64, ok bool) {
 	l.lapse(now)
 	ready := l.ready(len(l.entries)+n-1, now)
+	if end := len(l.entries); end > 0 && !l.entries[end-1].begun {
+		ready = max(ready, l.entries[end-1].at) // nobody overtakes who waits
+	}
 	if n == 1 && len(l.free) > 0 {
 		if at := l.entries[l.find(l.free[0])].at; at <= ready {
 			return l.retake(after(at, now), within)
@@ -46,15 +53,12 @@ func (l *Log) Take(now int64, n int, within int64) (id, wait int64, ok bool) {
 	if wait = after(ready, now); wait > within || ready == math.MaxInt64 {
 		return 0, wait, false
 	}
+	// One who begins now, while another who has begun had a clock reading that is later by a little, is entered as late as that.
 	at := l.inOrder(ready)
-	if wait > 0 {
-		// Who need not wait is not held up by others whose clock readings are later by a little.
-		wait = after(at, now)
-	}
 	l.trim(now)
 	id = l.next
 	for i := range n {
-		l.push(entry{at: at, id: l.next, joined: i > 0})
+		l.push(entry{at: at, id: l.next, joined: i > 0, begun: wait == 0})
 		l.next++
 	}
 	return id, wait, true
@@ -67,6 +71,7 @@ func (l *Log) retake(wait, within int64) (int64, int64, bool) {
 		return 0, wait, false
 	}
 	l.free = slices.Delete(l.free, 0, 1)
+	l.entries[l.find(id)].begun = wait == 0
 	return id, wait, true
 }
 
@@ -134,11 +139,11 @@ func (l *Log) Cancel(id int64, n int, now int64) {
 	}
 }
 
-// lapse forgets the canceled calls for whose instants everybody who comes now or later is too late.
+// lapse forgets the canceled calls for whose instants everybody who comes now or later is too late, and those that only an earlier bound allowed.
 func (l *Log) lapse(now int64) {
 	for len(l.free) > 0 {
 		i := l.find(l.free[0])
-		if l.entries[i].at >= now {
+		if at := l.entries[i].at; at >= now && at > l.changed {
 			return
 		}
 		l.entries = slices.Delete(l.entries, i, i+1)
@@ -176,7 +181,12 @@ func (l *Log) SetRate(rate int, per, now int64) (void []int64) {
 		l.entries = slices.Delete(l.entries, i, i+1)
 	}
 	l.free = l.free[:0]
-	l.Rate, l.Per, l.keep = rate, per, max(l.keep, rate)
+	for _, e := range l.entries {
+		if e.begun {
+			now = max(now, e.at)
+		}
+	}
+	l.Rate, l.Per, l.keep, l.changed = rate, per, max(l.keep, rate), now
 	all := l.entries
 	i := 0
 	for i < len(all) && all[i].at <= now {
@@ -204,11 +214,16 @@ func (l *Log) SetRate(rate int, per, now int64) (void []int64) {
 
 // Available returns how many single calls could begin now.
 func (l *Log) Available(now int64) int {
-	canceled := sort.Search(len(l.free), func(i int) bool { return l.entries[l.find(l.free[i])].at >= now })
-	upTo := sort.Search(len(l.free), func(i int) bool { return l.entries[l.find(l.free[i])].at > now })
-	others := sort.Search(l.Rate, func(i int) bool { return l.ready(len(l.entries)+i, now) > now })
-	return upTo - canceled + others
+	l.lapse(now)
+	n := sort.Search(len(l.free), func(i int) bool { return l.entries[l.find(l.free[i])].at > now })
+	if end := len(l.entries) - 1; end >= 0 && l.entries[end].at > now && !l.entries[end].begun {
+		return n
+	}
+	return n + sort.Search(l.Rate, func(i int) bool { return l.ready(len(l.entries)+i, now) > now })
 }
 
 // Idle reports whether a new Log would do as well.
-func (l *Log) Idle(now int64) bool { return l.ready(len(l.entries)+l.Rate-1, now) <= now }
+func (l *Log) Idle(now int64) bool {
+	l.lapse(now)
+	return l.ready(len(l.entries)+l.Rate-1, now) <= now
+}
