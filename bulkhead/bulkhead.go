@@ -68,7 +68,12 @@ func (b *Bulkhead) Do(ctx context.Context, fn func(context.Context) error) error
 
 // Acquire gives the caller a place, after waiting for it if need be, until he calls the permit's Done once;
 // or it returns a *mettle.RejectedError. A place that is free is given without a look at ctx. It is AcquireN of 1.
-func (b *Bulkhead) Acquire(ctx context.Context) (mettle.Permit, error) { return b.AcquireN(ctx, 1) }
+func (b *Bulkhead) Acquire(ctx context.Context) (mettle.Permit, error) {
+	if _, err := b.enter(ctx, clock.Unread, 1); err != nil {
+		return mettle.Permit{}, err
+	}
+	return mettle.NewPermit(ctx, b, 1), nil
+}
 
 // AcquireN is Acquire for a call that takes n places at once, such as megabytes of memory. Done gives all of them
 // back. It panics if n is less than 1. If n is more than the limit, the call could never run: it is rejected

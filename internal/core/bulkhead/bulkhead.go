@@ -5,7 +5,9 @@ package bulkhead
 const MaxCount = 1<<31 - 1
 
 // Gone is what a waiter who gives up, or is turned away, adds to the word.
-const Gone = 1 << 32
+const Gone = 1 << freeBits
+
+const freeBits = 32 // of a word, with sign
 
 // A Machine is a bulkhead's configuration. It is immutable.
 //
@@ -35,7 +37,7 @@ const (
 // Counts returns how many places are free and how many callers wait.
 func Counts(word int64) (free, waiting int64) {
 	free = int64(int32(word))
-	return free, (free - word) / Gone
+	return free, (free - word) >> freeBits
 }
 
 // Enter decides on a caller who wants n places, 1 or more and not more than the limit.
