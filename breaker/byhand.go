@@ -33,7 +33,7 @@ func (b *Breaker) Reset() { b.turn(core.Closed) }
 func (b *Breaker) turn(to core.Phase) {
 	for {
 		p := b.current.Load()
-		step := b.machine.Turn(&p.Epoch, to)
+		step := b.machine.Turn(&p.Epoch, p.word.Load(), to)
 		if !step.Move {
 			return
 		}

@@ -176,8 +176,11 @@ func (m *Machine) watch(sum uint64, r Result) (uint64, bool) {
 
 // Turn decides on an order to go to Closed, ForcedOpen, Disabled or Observing, whatever has been. A breaker that is there already
 // stays as it is, except that a closed one forgets what it has seen.
-func (m *Machine) Turn(e *Epoch, to Phase) Step {
-	return Step{Move: to == Closed || to != e.Phase, To: to}
+func (m *Machine) Turn(e *Epoch, word uint64, to Phase) Step {
+	if to == e.Phase && to != Closed {
+		return Step{Word: word}
+	}
+	return Step{Move: true, To: to}
 }
 
 // Next returns the period that follows e and begins at now. The draw must be uniform; it is used where the cooldown

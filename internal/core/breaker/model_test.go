@@ -12,27 +12,36 @@ import (
 // model says what a breaker is to do in the plainest way: it keeps every result and every running probe in lists and
 // counts them again each time.
 type model struct {
-	trips              func(results []mettle.Verdict) bool
+	trips              func(results []record) bool
+	slowCounts         bool // a slow probe fails
 	cooldown, max      time.Duration
 	probes, successes  int
 	phase              Phase
-	period             int              // the number of the current period
-	results            []mettle.Verdict // in this closed period, or of this recovery's probes
-	running            []int            // probes in this half-open round
+	period             int      // the number of the current period
+	results            []record // in this closed or observing period, or of this recovery's probes
+	running            []int    // probes in this half-open round
 	level              time.Duration
 	since, until       int64
 	last               time.Duration // from since to the admission of the latest probe, in whole milliseconds
 	next               int           // the number of the next call
 	admitted           map[int]int
 	lastOpenWasRecover bool
+	tripped            int // how often in observing periods
 }
 
-// consecutive and page are what Trip computes, from the whole history.
-func consecutive(n int) func([]mettle.Verdict) bool {
-	return func(results []mettle.Verdict) bool {
+// A record is a result. Its time is the latest that the period has seen: a clock that goes back stands still.
+type record struct {
+	verdict mettle.Verdict
+	slow    bool
+	passed  uint64 // since the period began
+}
+
+// consecutive, page and windowed are what the detectors compute, from the whole history.
+func consecutive(n int) func([]record) bool {
+	return func(results []record) bool {
 		run := 0
-		for _, v := range results {
-			switch v {
+		for _, r := range results {
+			switch r.verdict {
 			case mettle.Failure:
 				run++
 			case mettle.Success:
@@ -43,11 +52,11 @@ func consecutive(n int) func([]mettle.Verdict) bool {
 	}
 }
 
-func page(p0, p1, h float64) func([]mettle.Verdict) bool {
-	return func(results []mettle.Verdict) bool {
+func page(p0, p1, h float64) func([]record) bool {
+	return func(results []record) bool {
 		s := 0.0
-		for _, v := range results {
-			switch v {
+		for _, r := range results {
+			switch r.verdict {
 			case mettle.Failure:
 				s += math.Log(p1 / p0)
 			case mettle.Success:
@@ -58,14 +67,56 @@ func page(p0, p1, h float64) func([]mettle.Verdict) bool {
 	}
 }
 
+func windowed(r Rate) func([]record) bool {
+	return func(results []record) bool {
+		if len(results) == 0 || results[len(results)-1].verdict == mettle.Ignore {
+			return false
+		}
+		in := inWindow(r, results, results[len(results)-1].passed)
+		return in.Calls >= uint64(r.Min) && (float64(in.Failures)/float64(in.Calls) >= r.Failures ||
+			r.Slow > 0 && float64(in.Slow)/float64(in.Calls) >= r.Slow)
+	}
+}
+
+// inWindow counts what of the results is in the window when that much time has passed since the period began.
+func inWindow(r Rate, results []record, passed uint64) (in Counts) {
+	for i := len(results) - 1; i >= 0 && !(r.Calls > 0 && in.Calls == uint64(r.Calls)); i-- {
+		rec := results[i]
+		if r.Time > 0 && passed/uint64(r.Time/Subs)-rec.passed/uint64(r.Time/Subs) >= Subs {
+			break
+		}
+		if rec.verdict == mettle.Ignore {
+			continue
+		}
+		in.Calls++
+		if rec.verdict == mettle.Failure {
+			in.Failures++
+		}
+		if rec.slow {
+			in.Slow++
+		}
+	}
+	return in
+}
+
 func (m *model) move(to Phase, now int64) {
 	m.phase, m.since, m.period = to, now, m.period+1
 	m.results, m.running = nil, nil
 }
 
+func (m *model) set(to Phase, now int64) {
+	if m.phase == to && to != Closed {
+		return
+	}
+	m.level = m.cooldown
+	m.move(to, now)
+}
+
 // admit returns the number of the admitted call, or 0.
 func (m *model) admit(now int64) int {
 	switch {
+	case m.phase == ForcedOpen:
+		return 0
 	case m.phase == Open && now < m.until:
 		return 0
 	case m.phase == Open:
@@ -96,17 +147,27 @@ func (m *model) admit(now int64) int {
 	return m.next
 }
 
-func (m *model) settle(call int, v mettle.Verdict, now int64) {
+func (m *model) settle(call int, v mettle.Verdict, slow bool, now int64) {
 	if m.admitted[call] != m.period {
 		return
 	}
 	m.running = slices.DeleteFunc(m.running, func(c int) bool { return c == call })
-	m.results = append(m.results, v)
+	rec := record{verdict: v, slow: slow && v != mettle.Ignore && m.slowCounts}
+	if n := len(m.results); n > 0 {
+		rec.passed = m.results[n-1].passed
+	}
+	if now > m.since {
+		rec.passed = max(rec.passed, uint64(now)-uint64(m.since))
+	}
+	m.results = append(m.results, rec)
 	switch {
 	case m.phase == Closed && m.trips(m.results):
 		m.level, m.lastOpenWasRecover = m.cooldown, false
 		m.move(Open, now)
-	case m.phase == HalfOpen && v == mettle.Failure:
+	case m.phase == Observing && m.trips(m.results):
+		m.tripped++
+		m.move(Observing, now)
+	case m.phase == HalfOpen && (v == mettle.Failure || rec.slow):
 		m.level, m.lastOpenWasRecover = min(2*m.level, m.max), true
 		m.move(Open, now)
 	case m.phase == HalfOpen && count(m.results, mettle.Success) == m.successes:
@@ -134,9 +195,9 @@ func later(now int64, d time.Duration) int64 {
 	return now + int64(d)
 }
 
-func count(results []mettle.Verdict, v mettle.Verdict) (n int) {
+func count(results []record, v mettle.Verdict) (n int) {
 	for _, r := range results {
-		if r == v {
+		if r.verdict == v {
 			n++
 		}
 	}

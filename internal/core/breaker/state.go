@@ -63,7 +63,7 @@ func (m *Machine) SettleResult(s State, token uint64, r Result, now int64, draw 
 
 // Set turns the breaker to Closed, ForcedOpen, Disabled or Observing.
 func (m *Machine) Set(s State, to Phase, now int64) (State, Change) {
-	next := m.apply(s, m.Turn(&s.Epoch, to), now, 0)
+	next := m.apply(s, m.Turn(&s.Epoch, s.Word, to), now, 0)
 	return next, Change{s.Phase, next.Phase}
 }
 

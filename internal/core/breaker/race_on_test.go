@@ -1,0 +1,6 @@
+//go:build race
+
+package breaker
+
+// raceEnabled tells tests that run many operations that each takes ten times as long.
+const raceEnabled = true
