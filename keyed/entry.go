@@ -21,20 +21,18 @@ type entry[K comparable] struct {
 	key    K
 
 	// Under the shard's lock.
-	index int           // in shard.all
 	stamp clock.Instant // no call ended later, as far as is known; looked at from time to time
-	seen  uint64        // calls begun when the stamp was set
+	seen  uint32        // calls begun when the stamp was set
+	index uint32        // in shard.all
 }
 
 const (
 	inside = dead - 1
 	dead   = 1 << 31 // evicted, or never had a policy: nobody uses it any more
 	call   = 1<<32 | 1
-
-	unseen = 1 << 32 // no number of calls: an entry is spared when it is looked at for the first time
 )
 
-func begun(word uint64) uint64 { return word >> 32 }
+func begun(word uint64) uint32 { return uint32(word >> 32) }
 
 // hold keeps e in its place, unless it is evicted.
 func (e *entry[K]) hold() bool {
@@ -81,7 +79,7 @@ func (e *entry[K]) tend() *entry[K] {
 			e.Unpin()
 		}
 	}()
-	e.home.sweep(clock.Now())
+	e.home.sweep(clock.Now(), e.hash)
 	tended = true
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"iter"
+	"math"
 	"math/bits"
 	"sync/atomic"
 
@@ -155,12 +156,12 @@ func (m *Map[K]) make(k K, hash uint64) *entry[K] {
 	if e := s.lookup(k, hash); e != nil {
 		return e
 	}
-	m.sweep(clock.Now())
-	if !m.room() {
+	m.sweep(clock.Now(), hash)
+	if !m.room(hash) {
 		return s.lookup(k, hash) // somebody may have made it, and in the last place
 	}
-	e := &entry[K]{home: m, key: k, hash: hash, policy: m.cfg.make(k), seen: unseen}
-	e.stamp = clock.Now()
+	e := &entry[K]{home: m, key: k, hash: hash, policy: m.cfg.make(k)}
+	e.stamp, e.seen = clock.Now(), math.MaxUint32 // as if it had had a call since
 	for {
 		if in := s.add(e, &m.entries, int64(m.cfg.Max)); in != nil {
 			if in == e {
@@ -168,7 +169,7 @@ func (m *Map[K]) make(k K, hash uint64) *entry[K] {
 			}
 			return in
 		}
-		if !m.room() {
+		if !m.room(hash) {
 			return s.lookup(k, hash)
 		}
 	}

@@ -64,7 +64,7 @@ func (s *shard[K]) add(e *entry[K], entries *atomic.Int64, most int64) *entry[K]
 			break
 		}
 	}
-	e.index = len(s.all)
+	e.index = uint32(len(s.all))
 	s.all = append(s.all, e)
 	table := *s.table.Load()
 	if len(s.all) > len(table) {
@@ -138,7 +138,7 @@ func (s *shard[K]) idle(found []candidate[K], now clock.Instant, age age, left i
 		word := e.word.Load()
 		switch busy := word&inside > 0; {
 		case busy:
-			e.seen, e.stamp = unseen, now
+			e.seen, e.stamp = begun(word)-1, now // the call is yet to end
 			continue
 		case begun(word) != e.seen:
 			e.seen, e.stamp = begun(word), now
