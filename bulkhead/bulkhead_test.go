@@ -211,6 +211,8 @@ func TestSemantics9BadConfigurationIsLoud(t *testing.T) {
 		{bulkhead.Config{Limit: 1, Queue: -1}, "bulkhead: Config.Queue is -1, want 0 to 2147483647"},
 		{bulkhead.Config{Limit: 1, Queue: 1 << 31}, "bulkhead: Config.Queue is 2147483648, want 0 to 2147483647"},
 		{bulkhead.Config{Limit: 1, MaxWait: -1}, "bulkhead: Config.MaxWait is -1ns, want 0 or more"},
+		{bulkhead.Config{Limit: 1, Order: 2}, "bulkhead: Config.Order is Order(2), want FIFO or LIFO"},
+		{bulkhead.Config{Limit: 1, Order: -1}, "bulkhead: Config.Order is Order(-1), want FIFO or LIFO"},
 	} {
 		err := tc.config.Validate()
 		if err == nil || err.Error() != tc.want {
@@ -225,7 +227,7 @@ func TestSemantics9BadConfigurationIsLoud(t *testing.T) {
 			bulkhead.New(tc.config)
 		}()
 	}
-	if err := (bulkhead.Config{Limit: 1<<31 - 1, Queue: 1<<31 - 1, MaxWait: 1<<63 - 1}).Validate(); err != nil {
+	if err := (bulkhead.Config{Limit: 1<<31 - 1, Queue: 1<<31 - 1, MaxWait: 1<<63 - 1, Order: bulkhead.LIFO}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

@@ -92,29 +92,55 @@ func TestBreakerKeepsTheContract(t *testing.T) {
 
 func TestBulkheadKeepsTheContract(t *testing.T) {
 	for name, config := range map[string]bulkhead.Config{
-		"one place":           {Name: "one", Limit: 1},
-		"three places":        {Limit: 3},
-		"a queue":             {Name: "queued", Limit: 3, Queue: 8, MaxWait: time.Minute},
-		"a queue for all":     {Limit: 2, Queue: 1000, MaxWait: time.Minute},
-		"more than there are": {Limit: 1000},
+		"one place":              {Name: "one", Limit: 1},
+		"three places":           {Limit: 3},
+		"a queue":                {Name: "queued", Limit: 3, Queue: 8, MaxWait: time.Minute},
+		"a queue for all":        {Limit: 2, Queue: 1000, MaxWait: time.Minute},
+		"more than there are":    {Limit: 1000},
+		"last in, first out":     {Name: "newest", Limit: 3, Queue: 8, MaxWait: time.Minute, Order: bulkhead.LIFO},
+		"a queue for all, LIFO":  {Limit: 1, Queue: 1000, MaxWait: time.Minute, Order: bulkhead.LIFO},
+		"LIFO without any queue": {Limit: 2, Order: bulkhead.LIFO},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mettletest.TestGate(t, mettletest.Config{
-				New: func(o mettle.Observer) mettle.Policy {
-					config.Observer = o
-					return bulkhead.New(config)
-				},
-				Rejecting: func(o mettle.Observer) mettle.Policy {
-					config.Observer = o
-					b := bulkhead.New(config)
-					for range config.Limit {
-						b.Acquire(context.Background())
-					}
-					return b
-				},
-			})
+			testBulkhead(t, config, func(b *bulkhead.Bulkhead) mettle.Policy { return b })
+		})
+		config.Limit *= 4
+		t.Run(name+", heavy calls", func(t *testing.T) {
+			testBulkhead(t, config, func(b *bulkhead.Bulkhead) mettle.Policy { return &heavy{b, 4} })
 		})
 	}
+}
+
+func testBulkhead(t *testing.T, config bulkhead.Config, as func(*bulkhead.Bulkhead) mettle.Policy) {
+	mettletest.TestGate(t, mettletest.Config{
+		New: func(o mettle.Observer) mettle.Policy {
+			config.Observer = o
+			return as(bulkhead.New(config))
+		},
+		Rejecting: func(o mettle.Observer) mettle.Policy {
+			config.Observer = o
+			b := bulkhead.New(config)
+			b.AcquireN(context.Background(), config.Limit)
+			return as(b)
+		},
+	})
+}
+
+// heavy is a bulkhead for calls that all weigh n.
+type heavy struct {
+	b *bulkhead.Bulkhead
+	n int
+}
+
+func (h *heavy) Acquire(ctx context.Context) (mettle.Permit, error) { return h.b.AcquireN(ctx, h.n) }
+
+func (h *heavy) Do(ctx context.Context, fn func(context.Context) error) error {
+	permit, err := h.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer permit.Done(nil)
+	return fn(ctx)
 }
 
 func TestStacksKeepTheContract(t *testing.T) {
