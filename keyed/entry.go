@@ -94,18 +94,12 @@ func (e *entry[K]) Do(ctx context.Context, fn func(context.Context) error) error
 	return e.policy.Do(ctx, fn)
 }
 
-// Describe tells what the policy of the key tells, if it has one that tells something.
-func (e *entry[K]) Describe() mettle.Description {
-	live := e
+// Fresh reports whether the policy of the key is as good as a new one, for a map of maps.
+func (e *entry[K]) Fresh() bool {
 	if e.word.Load()&dead != 0 {
-		live = e.home.shard(e.hash).find(e.key, e.hash)
+		e = e.home.shard(e.hash).find(e.key, e.hash)
 	}
-	if live != nil {
-		if d, ok := live.policy.(mettle.Describer); ok {
-			return d.Describe()
-		}
-	}
-	return mettle.Description{Kind: kind, Name: e.home.cfg.Name}
+	return e == nil || fresh(e.policy)
 }
 
 // A lease is a permit of a key's policy that keeps the policy in its place.

@@ -375,21 +375,23 @@ func TestARejectionIsTold(t *testing.T) {
 	}
 }
 
-func TestAHandleDescribesItsPolicy(t *testing.T) {
-	m := keyed.New(keyed.Config[string]{Name: "hosts", Max: 1, New: newBreaker})
-	a := m.For("a")
-	if got := a.(mettle.Describer).Describe(); got.Kind != "breaker" || got.Name != "a" || got.State != "closed" {
-		t.Errorf("a: %+v", got)
+// A map whose policies come from another map, for keys in two steps, such as a tenant's hosts.
+func TestMapsOfMaps(t *testing.T) {
+	hosts := keyed.New(keyed.Config[string]{New: func(host string) mettle.Policy {
+		return breaker.New(breaker.Config{Name: host, Trip: breaker.Consecutive(1)})
+	}})
+	m := keyed.New(keyed.Config[string]{Max: 1, New: hosts.For})
+	m.For("a").Do(bg, fail)
+	if err := m.For("a").Do(bg, nothing); !errors.Is(err, breaker.ErrOpen) {
+		t.Errorf("the breaker behind two maps: %v", err)
 	}
-	call(m, "b")
-	if got := a.(mettle.Describer).Describe(); got.Kind != "keyed" || got.Name != "hosts" {
-		t.Errorf("a evicted: %+v", got)
+	if err := m.For("b").Do(bg, nothing); !errors.Is(err, keyed.ErrFull) {
+		t.Errorf("an open breaker made room: %v", err)
 	}
-	if got := mettle.Compose(timeout.After(1), m.For("b")).String(); got != "timeout > breaker b" {
-		t.Errorf("in a stack: %s", got)
+	for _, p := range hosts.All() {
+		p.(*breaker.Breaker).Reset()
 	}
-	call(m, "a")
-	if got := a.(mettle.Describer).Describe(); got.Kind != "breaker" {
-		t.Errorf("a again: %+v", got)
+	if err := m.For("b").Do(bg, nothing); err != nil {
+		t.Errorf("a closed one did not: %v", err)
 	}
 }

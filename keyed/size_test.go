@@ -35,6 +35,7 @@ func TestAllocations(t *testing.T) {
 	full := keyed.New(keyed.Config[int]{Max: 1, New: func(int) mettle.Policy { return &tagged{stale: true} }})
 	full.For(1)
 	refused := full.For(2)
+	around := mettle.Compose(bulkhead.New(bulkhead.Config{Limit: 1}), byName.For("host-7"))
 	name, answer := fmt.Sprint("host-", 7), func(context.Context) (int, error) { return 1, nil }
 	sink := 0
 	for _, c := range []struct {
@@ -49,6 +50,7 @@ func TestAllocations(t *testing.T) {
 		{"Call of a stack of gates", 0, func() { sink, _ = mettle.Call(bg, stacks.For(7), answer) }},
 		{"Call of a timeout", 1, func() { sink, _ = mettle.Call(bg, bounds.For(7), answer) }},
 		{"Call of a foreign policy", 2, func() { sink, _ = mettle.Call(bg, foreign.For(7), answer) }},
+		{"Call of a stack around a breaker", 1, func() { sink, _ = mettle.Call(bg, around, answer) }},
 		{"Acquire", 1, func() {
 			p, _ := byName.Acquire(bg, name)
 			p.Done(nil)

@@ -9,6 +9,7 @@ import (
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/breaker"
 	"github.com/mettle-go/mettle/bulkhead"
+	"github.com/mettle-go/mettle/keyed"
 	"github.com/mettle-go/mettle/mettletest"
 	"github.com/mettle-go/mettle/retry"
 	"github.com/mettle-go/mettle/timeout"
@@ -160,4 +161,39 @@ func TestStacksKeepTheContract(t *testing.T) {
 	t.Run("empty", func(t *testing.T) {
 		mettletest.TestPolicy(t, mettletest.Config{New: func(mettle.Observer) mettle.Policy { return mettle.Compose() }})
 	})
+}
+
+func TestKeyedKeepsTheContract(t *testing.T) {
+	full := func(o mettle.Observer) mettle.Policy {
+		m := keyed.New(keyed.Config[string]{Name: "hosts", Max: 1, Observer: o, New: func(string) mettle.Policy {
+			return bulkhead.New(bulkhead.Config{Limit: 1})
+		}})
+		m.Acquire(context.Background(), "held for good")
+		return m.For("one too many")
+	}
+	for name, inner := range map[string]func(mettle.Observer) mettle.Policy{
+		"retry": func(o mettle.Observer) mettle.Policy { return retry.New(retry.Config{Observer: o}) },
+		"timeout": func(o mettle.Observer) mettle.Policy {
+			return timeout.New(timeout.Config{After: time.Minute, Observer: o})
+		},
+		"breaker":  func(o mettle.Observer) mettle.Policy { return breaker.New(breaker.Config{Name: "db", Observer: o}) },
+		"bulkhead": func(o mettle.Observer) mettle.Policy { return bulkhead.New(bulkhead.Config{Limit: 3, Observer: o}) },
+		"stack": func(o mettle.Observer) mettle.Policy {
+			return mettle.Compose(retry.New(retry.Config{Observer: o}), bulkhead.New(bulkhead.Config{Limit: 3, Observer: o}))
+		},
+	} {
+		c := mettletest.Config{Rejecting: full, New: func(o mettle.Observer) mettle.Policy {
+			m := keyed.New(keyed.Config[string]{Max: 2, New: func(string) mettle.Policy { return inner(o) }})
+			return m.For("a")
+		}}
+		t.Run(name, func(t *testing.T) { testPolicy(t, c) })
+		evicted := c
+		evicted.New = func(o mettle.Observer) mettle.Policy {
+			m := keyed.New(keyed.Config[string]{Max: 1, New: func(string) mettle.Policy { return inner(o) }})
+			a := m.For("a")
+			m.For("b").Do(context.Background(), mettletest.Succeed())
+			return a
+		}
+		t.Run(name+", evicted", func(t *testing.T) { testPolicy(t, evicted) })
+	}
 }
