@@ -23,7 +23,7 @@ type Detector interface {
 type Outcome struct {
 	Err    error         // as fn returned it; mettle.ErrUnfinished if fn panicked or ended its goroutine
 	Failed bool          // the verdict: mettle.Failure or mettle.Success. With an Err it may be either: see Classify
-	Took   time.Duration // from admission to the end, up to 1024 ns too much; begins at 0 again after 13 days
+	Took   time.Duration // from admission to the end, up to 1024 ns too much; begins at 0 again after some 13 days
 	At     time.Time     // when it ended, with a monotonic reading
 }
 

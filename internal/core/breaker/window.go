@@ -181,8 +181,15 @@ const stampMask = 1<<StampBits - 1
 // StampOf returns the stamp of now.
 func StampOf(now int64) Stamp { return Stamp(now>>10) & stampMask }
 
-// Took returns the time from the stamp to now, at most 1024 ns too much. After 13 days it begins at 0 again.
+// back is how far, in units, a clock may have gone back. Long calls take up the other differences.
+const back = 1 << 32
+
+// Took returns the time from the stamp to now, at most 1024 ns too much. After some 13 days it begins at 0 again. A clock that went back, by up to an
+// hour, counts as no time passed.
 func (s Stamp) Took(now int64) time.Duration {
 	units := (uint64(now>>10) - uint64(s)) & stampMask
+	if units > stampMask-back {
+		return 0
+	}
 	return time.Duration(units<<10 | uint64(now)&(1<<10-1))
 }

@@ -187,11 +187,17 @@ func TestStampsMeasureToTheMicrosecond(t *testing.T) {
 			}
 		}
 	}
-	if got := StampOf(5 << 10).Took(5<<10 + around - 1); got != around-1 || got < 13*24*time.Hour {
+	const longest = around - back<<10
+	if got := StampOf(5 << 10).Took(5<<10 + longest - 1); got != longest-1 || got < 309*time.Hour {
 		t.Errorf("the longest time is measured as %v", got)
 	}
 	if got := StampOf(5 << 10).Took(5<<10 + around); got != 0 {
 		t.Errorf("%v are measured as %v", time.Duration(around), got)
+	}
+	for _, d := range []time.Duration{1025, time.Second, time.Hour} {
+		if got := StampOf(-1 << 59).Took(-1<<59 - int64(d)); got != 0 {
+			t.Errorf("%v back are measured as %v", d, got)
+		}
 	}
 }
 
