@@ -11,6 +11,7 @@ import (
 	"github.com/mettle-go/mettle/bulkhead"
 	"github.com/mettle-go/mettle/keyed"
 	"github.com/mettle-go/mettle/mettletest"
+	"github.com/mettle-go/mettle/ratelimit"
 	"github.com/mettle-go/mettle/retry"
 	"github.com/mettle-go/mettle/timeout"
 )
@@ -142,6 +143,34 @@ func (h *heavy) Do(ctx context.Context, fn func(context.Context) error) error {
 	}
 	defer permit.Done(nil)
 	return fn(ctx)
+}
+
+func TestRatelimitKeepsTheContract(t *testing.T) {
+	for name, config := range map[string]ratelimit.Config{
+		"one at a time":       {Name: "api", Rate: 1, Burst: 1},
+		"a burst":             {Rate: 10, Burst: 5},
+		"a line":              {Name: "queued", Rate: 1, Burst: 3, MaxWait: time.Minute},
+		"strict":              {Name: "exact", Rate: 4, Strict: true},
+		"a strict line":       {Rate: 3, Per: time.Minute, Strict: true, MaxWait: time.Hour},
+		"more than there are": {Rate: 1000, Burst: 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mettletest.TestGate(t, mettletest.Config{
+				New: func(o mettle.Observer) mettle.Policy {
+					config.Observer = o
+					return ratelimit.New(config)
+				},
+				Rejecting: func(o mettle.Observer) mettle.Policy {
+					config := config
+					config.Observer, config.Per, config.MaxWait = o, 24*time.Hour*time.Duration(config.Rate), time.Second
+					l := ratelimit.New(config)
+					for l.Allow() {
+					}
+					return l
+				},
+			})
+		})
+	}
 }
 
 func TestStacksKeepTheContract(t *testing.T) {

@@ -2,6 +2,8 @@ package ratelimit_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,10 +48,13 @@ func TestCallersWaitInTheOrderInWhichTheyCame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ratelimit.New(ratelimit.Config{Rate: 10, Burst: 1, MaxWait: 500 * time.Millisecond})
 		begun := time.Now()
+		var mu sync.Mutex
 		var order []int
 		for i := range 8 {
 			go func() {
 				err := l.Do(bg, func(context.Context) error {
+					mu.Lock()
+					defer mu.Unlock()
 					order = append(order, i)
 					if want := time.Duration(i) * 100 * time.Millisecond; time.Since(begun) != want {
 						t.Errorf("call %d ran after %v, want %v", i, time.Since(begun), want)
@@ -63,8 +68,10 @@ func TestCallersWaitInTheOrderInWhichTheyCame(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Second)
-		if len(order) != 6 {
-			t.Errorf("the order was %v", order)
+		mu.Lock()
+		defer mu.Unlock()
+		if want := []int{0, 1, 2, 3, 4, 5}; !slices.Equal(order, want) {
+			t.Errorf("the order was %v, want %v", order, want)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,13 +222,13 @@ func TestTokensAreConserved(t *testing.T) {
 	both(t, func(t *testing.T, c ratelimit.Config) {
 		c.MaxWait = time.Hour
 		l := ratelimit.New(c)
-		admitted := 0
+		var admitted atomic.Int64
 		for second := range 200 {
 			// Of three who come in each second two leave, before anybody's turn.
 			for i := range 3 {
 				ctx, cancel := context.WithCancel(bg)
 				go func() {
-					err := l.Do(ctx, func(context.Context) error { admitted++; return nil })
+					err := l.Do(ctx, func(context.Context) error { admitted.Add(1); return nil })
 					if err != nil && !errors.Is(err, context.Canceled) {
 						t.Error(err)
 					}
@@ -241,8 +242,8 @@ func TestTokensAreConserved(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if admitted < 199 {
-			t.Errorf("%d of 200 got through", admitted)
+		if n := admitted.Load(); n < 199 {
+			t.Errorf("%d of 200 got through", n)
 		}
 	})
 }
