@@ -59,9 +59,12 @@ func BenchmarkClosedFailures(b *testing.B) {
 	}
 }
 
+// Rejecting must cost no more than admitting: compare with BenchmarkClosed.
 func BenchmarkOpen(b *testing.B) {
-	br, ctx := breaker.New(breaker.Config{Trip: breaker.Consecutive(1)}), request(b)
-	br.Do(ctx, down)
+	br, ctx := breaker.New(breaker.Config{Cooldown: time.Hour}), request(b)
+	for br.State() == breaker.Closed {
+		br.Do(ctx, down)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		if br.Do(ctx, nothing) == nil {

@@ -71,8 +71,31 @@ func probingBreaker(o mettle.Observer) *breaker.Breaker {
 	return b
 }
 
+// never is a detector that finds nothing wrong.
+type never struct{}
+
+func (never) Trips(breaker.Outcome) bool { return false }
+
 func TestBreakerKeepsTheContract(t *testing.T) {
+	// byHand makes a breaker that a hand has turned; a forced one is what rejects in all those states.
+	byHand := func(trip breaker.Trip, turn func(*breaker.Breaker)) func(mettle.Observer) mettle.Policy {
+		return func(o mettle.Observer) mettle.Policy {
+			b := breaker.New(breaker.Config{Trip: trip, Observer: o})
+			turn(b)
+			return b
+		}
+	}
+	forced := byHand(breaker.Trip{}, (*breaker.Breaker).ForceOpen)
+	with := func(trip breaker.Trip) mettletest.Config {
+		return mettletest.Config{New: byHand(trip, (*breaker.Breaker).Reset), Rejecting: forced}
+	}
 	for name, c := range map[string]mettletest.Config{
+		"window of calls": with(breaker.Rate(breaker.Window{Calls: 50, Failures: 0.9})),
+		"window of time":  with(breaker.Rate(breaker.Window{Time: time.Minute})),
+		"slow calls":      with(breaker.Rate(breaker.Window{Time: time.Minute, Slow: 0.5, SlowAfter: time.Hour})),
+		"custom":          with(breaker.Custom(func() breaker.Detector { return never{} })),
+		"disabled":        {New: byHand(breaker.Trip{}, (*breaker.Breaker).Disable), Rejecting: forced},
+		"observe-only":    {New: byHand(breaker.Consecutive(1), (*breaker.Breaker).ObserveOnly), Rejecting: forced},
 		"closed": {
 			New:       func(o mettle.Observer) mettle.Policy { return breaker.New(breaker.Config{Name: "db", Observer: o}) },
 			Rejecting: openBreaker,
