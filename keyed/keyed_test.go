@@ -117,18 +117,20 @@ func TestOneKeyHasOnePolicy(t *testing.T) {
 	}
 }
 
+// Those that had no call since they were last looked at go first, whichever of the others it is that had one.
 func TestTheLeastUsedGoesFirst(t *testing.T) {
-	made := maker{}
-	m := keyed.New(keyed.Config[string]{New: made.make, Max: 3})
-	call(m, "a", "b", "c", "d") // all had a call: any may go
-	if m.Len() != 3 || made["d"] != 1 {
-		t.Fatalf("kept %s", keys(m))
-	}
-	kept := strings.Fields(keys(m))
-	call(m, kept[1], kept[2])
-	call(m, "e")
-	if got := keys(m); strings.Contains(got, kept[0]) {
-		t.Errorf("after %v, calls of the latter two, and e: kept %s", kept, got)
+	for i := range 6 {
+		made := maker{}
+		m := keyed.New(keyed.Config[string]{New: made.make, Max: 8})
+		call(m, "a", "b", "c", "d", "e", "f", "g", "h", "first") // all had a call: any may go
+		kept := strings.Fields(keys(m))
+		hot := kept[i]
+		for _, k := range []string{"second", "third", "fourth", "fifth"} {
+			call(m, hot, k)
+		}
+		if made[hot] != 1 || made["first"] != 1 || m.Len() != 8 {
+			t.Errorf("of %v, and %s called again and again: kept %s", kept, hot, keys(m))
+		}
 	}
 }
 
@@ -229,6 +231,82 @@ func TestIdleOnesGo(t *testing.T) {
 		minutes(3)
 		if got := keys(m); got != "hot stale" {
 			t.Errorf("in the end: kept %s", got)
+		}
+	})
+}
+
+// Nobody calls anything, and still the map does not fill up.
+func TestIdleOnesGoWhenOthersCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := keyed.New(keyed.Config[string]{New: maker{}.make, Max: 64, Idle: time.Minute})
+		for i := range 50 {
+			m.For(fmt.Sprint(i))
+			time.Sleep(15 * time.Second)
+		}
+		if n := m.Len(); n < 4 || n > 10 {
+			t.Errorf("%d are kept, of which four are younger than Idle", n)
+		}
+	})
+}
+
+// A package's variable is made before a test's bubble, in which the clock stands in the year 2000.
+func TestIdleOnesGoAlsoWhenTheClockWentBack(t *testing.T) {
+	m := keyed.New(keyed.Config[string]{New: maker{}.make, Max: 64, Idle: time.Minute})
+	call(m, "outside")
+	synctest.Test(t, func(t *testing.T) {
+		call(m, "inside")
+		for range 30 {
+			m.For("hot")
+			for range 16 {
+				call(m, "hot")
+			}
+			time.Sleep(10 * time.Second)
+		}
+		if got := keys(m); got != "hot" {
+			t.Errorf("kept %s", got)
+		}
+	})
+}
+
+// stately is a policy that tells its state and nothing else.
+type stately struct {
+	tagged
+	state string
+}
+
+func (p *stately) Fresh() {} // not the method that is asked for
+func (p *stately) Describe() mettle.Description {
+	return mettle.Description{Kind: "stately", State: p.state}
+}
+
+func TestAStateIsRemembered(t *testing.T) {
+	for state, goes := range map[string]bool{"": true, "closed": true, "open": false, "half-open": false} {
+		m := keyed.New(keyed.Config[string]{Max: 1, New: func(string) mettle.Policy { return &stately{state: state} }})
+		call(m, "a")
+		if err := m.For("b").Do(bg, nothing); (err == nil) != goes {
+			t.Errorf("a policy in the state %q makes room: %v, want %v", state, err, goes)
+		}
+	}
+}
+
+// Who comes late to a key that somebody else has just made, in the last place, gets that one.
+func TestTheKeyThatRoomIsMadeForIsSpared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		made := maker{}
+		m := keyed.New(keyed.Config[string]{New: made.make, Max: 2, Idle: time.Minute})
+		call(m, "x", "y")
+		x, y := of(m, "x"), of(m, "y")
+		x.stale, y.stale = true, true
+		var first mettle.Policy
+		time.Sleep(time.Minute)
+		call(m, "z") // stamps both
+		time.Sleep(time.Hour)
+		x.asked = func() { // in the middle of the other For, which has found no k
+			x.asked, y.stale = nil, false
+			first = m.For("k")
+		}
+		if second := m.For("k"); first == nil || second != first || made["k"] != 1 {
+			t.Errorf("got %v and %v, made %v", first, second, made)
 		}
 	})
 }

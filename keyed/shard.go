@@ -136,11 +136,10 @@ func (s *shard[K]) idle(found []candidate[K], now clock.Instant, age age, left i
 		e := s.all[s.hand]
 		s.hand++
 		word := e.word.Load()
-		switch busy := word&inside > 0; {
-		case busy:
-			e.seen, e.stamp = begun(word)-1, now // the call is yet to end
-			continue
-		case begun(word) != e.seen:
+		if word&inside > 0 {
+			continue // it has had a call since the last look, and will be stamped when that is over
+		}
+		if begun(word) != e.seen {
 			e.seen, e.stamp = begun(word), now
 			if age != anyAge {
 				continue

@@ -149,6 +149,32 @@ func TestTheOneFreePlaceIsFound(t *testing.T) {
 	}
 }
 
+// A map that is full for good does not look at all of its policies in each call that it turns away.
+func TestBeingTurnedAwayIsCheap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		m := keyed.New(keyed.Config[int]{Max: 5000, New: func(int) mettle.Policy {
+			return &tagged{stale: true, asked: func() { asked++ }}
+		}})
+		for k := range 5000 {
+			m.For(k)
+		}
+		late := m.For(-1)
+		if asked < 5000 {
+			t.Errorf("For gave up after a look at %d policies", asked)
+		}
+		asked = 0
+		for range 100 {
+			if late.Do(bg, nothing) == nil {
+				t.Fatal("let in")
+			}
+		}
+		if asked > 100*2*200 {
+			t.Errorf("100 calls were turned away after a look at %d policies", asked)
+		}
+	})
+}
+
 // Sweeps are small, so that no call is slow, and still come to all.
 func TestAllShardsAreSwept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
