@@ -37,7 +37,7 @@ type Context struct {
 	limit  *Limit
 	at     clock.Instant
 
-	// Most contexts are only asked for values, and ended: state lets these go without the lock.
+	// The goroutines of one call share its context: state lets them ask for values and errors without meeting at the lock.
 	state  atomic.Uint32
 	mu     sync.Mutex      // held while the underlying context is made
 	made   context.Context // set before hasMade, like cancel, and not changed then
