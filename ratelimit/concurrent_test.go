@@ -61,6 +61,32 @@ func TestACrowd(t *testing.T) {
 	}
 }
 
+// At one instant there is one burst, however many ask for it.
+func TestABurstIsGivenOutOnce(t *testing.T) {
+	for name, c := range map[string]ratelimit.Config{
+		"bucket": {Rate: 1, Burst: 50_000},
+		"strict": {Rate: 50_000, Strict: true},
+	} {
+		l := ratelimit.New(c)
+		now := clock.Now()
+		var admitted atomic.Int64
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() {
+				for range 2000 {
+					if _, _, err := l.AcquireAt(bg, now); err == nil {
+						admitted.Add(1)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n := admitted.Load(); n != 50_000 {
+			t.Errorf("%s: %d of 50000 were admitted", name, n)
+		}
+	}
+}
+
 // Everything at once: calls that wait and leave, reservations kept and canceled, another rate. In the end everybody was answered, and
 // the limiter is as good as new.
 func TestACrowdOfAllKinds(t *testing.T) {

@@ -131,6 +131,13 @@ func TestSemantics2AContextThatEndsInTheLineIsARejection(t *testing.T) {
 		if err := l.Do(ctx, nothing); err != nil {
 			t.Error(err)
 		}
+		// Where nobody waits, the context is not asked.
+		c.MaxWait = 0
+		l = ratelimit.New(c)
+		l.Allow()
+		if err := l.Do(ctx, nothing); errors.Is(err, context.Canceled) || !errors.Is(err, ratelimit.ErrLimited) {
+			t.Errorf("got %v, want ErrLimited", err)
+		}
 	})
 }
 

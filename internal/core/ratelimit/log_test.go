@@ -231,14 +231,14 @@ func checkLog(seed uint64, ops int, with func(*Log) logSubject) (done int, err e
 
 func TestALogAgainstTheModel(t *testing.T) {
 	total := 0
-	for seed := range uint64(1500) {
+	for seed := range uint64(1500 / thorough) {
 		n, err := checkLog(seed, 300, func(l *Log) logSubject { return l })
 		if err != nil {
 			t.Fatalf("seed %d, operation %d: %v", seed, n, err)
 		}
 		total += n
 	}
-	if total < 400_000 {
+	if total < 400_000/thorough {
 		t.Errorf("only %d operations", total)
 	}
 }
@@ -280,7 +280,7 @@ func historyOfLog(seed uint64, with func(*Log) logSubject) error {
 }
 
 func TestNoWindowOfALogHasTooManyCalls(t *testing.T) {
-	for seed := range uint64(5000) {
+	for seed := range uint64(5000 / thorough) {
 		if err := historyOfLog(seed, func(l *Log) logSubject { return l }); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -174,14 +174,14 @@ func check(seed uint64, ops int, with func(*Line) subject) (done int, err error)
 
 func TestALineAgainstTheModel(t *testing.T) {
 	total := 0
-	for seed := range uint64(3000) {
+	for seed := range uint64(3000 / thorough) {
 		n, err := check(seed, 300, correct)
 		if err != nil {
 			t.Fatalf("seed %d, operation %d: %v", seed, n, err)
 		}
 		total += n
 	}
-	if total < 700_000 {
+	if total < 700_000/thorough {
 		t.Errorf("only %d operations", total)
 	}
 }

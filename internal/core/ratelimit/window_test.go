@@ -101,7 +101,7 @@ func history(seed uint64, with func(*Line) subject) error {
 }
 
 func TestNoWindowHasTooManyCalls(t *testing.T) {
-	for seed := range uint64(4000) {
+	for seed := range uint64(4000 / thorough) {
 		if err := history(seed, correct); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -256,4 +256,43 @@ func TestPlantedBugsInTheLineAreCaught(t *testing.T) {
 		}
 		t.Error("the windows do not show it")
 	})
+}
+
+// The short way through is the long one for a single call that does not wait, also at both ends of time and past a word that tells nothing.
+func TestPassIsTakeWithoutAWait(t *testing.T) {
+	ends := []int64{Unset, Unset + 1, -1 << 59, -1, 0, 1, 1 << 62, Held - 21, Held - 11, Held - 10, Held - 2, Held - 1}
+	for _, pace := range []Pace{NewPace(10, 1), NewPace(10, 2), NewPace(1, MaxSpan), NewPace(MaxSpan, 1)} {
+		for _, tat := range ends {
+			for _, now := range ends[1:] {
+				for d := range int64(3) {
+					now := now - min(1, d)*(d-1)
+					l := Line{Pace: pace, TAT: tat}
+					_, _, want := l.Take(now, 1, 0)
+					next, ok := pace.Pass(tat, now)
+					if ok != want || ok && next != l.TAT {
+						t.Errorf("%d every %d: Pass(%d, %d) = %d, %v, want %d, %v", pace.Burst, pace.Interval, tat, now, next, ok, l.TAT, want)
+					}
+				}
+			}
+		}
+		for _, now := range ends[1:] {
+			if _, ok := pace.Pass(Held, now); ok {
+				t.Errorf("a held word lets one pass at %d", now)
+			}
+		}
+	}
+}
+
+// Slots that a slower pace moves to the end of time are all there at once: none may be given away for another.
+func TestSlotsAtTheEndOfTimeAreNotGivenBack(t *testing.T) {
+	l := Line{Pace: NewPace(1, 1), TAT: Unset}
+	l.Take(0, 1, 0)
+	a, _, _ := l.Take(0, 1, 10)
+	l.Take(0, 1, 10)
+	from, to := l.Pace, NewPace(MaxSpan, 1)
+	l.Rescale(to, 0)
+	l.Cancel(Slot{Shift(a.From, 0, &from, &to), Shift(a.To, 0, &from, &to)}, 0)
+	if slot, _, ok := l.Take(0, 1, 1<<63-1); ok {
+		t.Errorf("a place at %d was given", slot.From)
+	}
 }

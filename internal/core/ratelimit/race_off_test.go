@@ -1,0 +1,6 @@
+//go:build !race
+
+package ratelimit
+
+// thorough divides the random runs of tests.
+const thorough = 1

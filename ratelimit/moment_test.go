@@ -1,0 +1,44 @@
+package ratelimit
+
+import (
+	"context"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mettle-go/mettle/internal/clock"
+)
+
+// Between a caller's look at the rate and his place in the log the rate may change.
+func TestMoreThanTheRateJustBecameIsNotTaken(t *testing.T) {
+	l := New(Config{Rate: 5, Strict: true})
+	l.SetRate(2, 0)
+	if _, wait, ok := l.take(0, 5, math.MaxInt64); ok || wait != math.MaxInt64 {
+		t.Errorf("five got a place, to be waited for for %d", wait)
+	}
+}
+
+// A caller who read the clock before another, and asks after him, is not turned away for it while there is room.
+func TestAReadingThatIsLateByALittleIsNoReasonToReject(t *testing.T) {
+	l := New(Config{Rate: 10, Strict: true})
+	for i := range 10 {
+		if _, _, err := l.AcquireAt(context.Background(), clock.Instant(1000-i)); err != nil {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+}
+
+// A timer that goes off just after the rate became slower is not enough: its owner waits on.
+func TestATimerOfAnEarlierRateIsNoAdmission(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{Rate: 1, Burst: 1, MaxWait: time.Hour})
+		begun := clock.Now()
+		l.Allow()
+		p, _, _ := l.take(int64(begun), 1, math.MaxInt64)
+		l.SetRate(1, time.Minute)
+		if _, ok, _ := l.wait(context.Background(), &p, begun); !ok || clock.Now().Sub(begun) != time.Minute {
+			t.Errorf("admitted after %v, want 1m", clock.Now().Sub(begun))
+		}
+	})
+}
