@@ -187,3 +187,22 @@ func TestAttemptFrom(t *testing.T) {
 		t.Errorf("outside of a retry: %d", n)
 	}
 }
+
+// Jitter is drawn for a rule's backoff also where Config.Backoff has none.
+func TestJitterOfARuleAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := retry.New(retry.Config{
+			Attempts: 2, Backoff: retry.Constant(0), Budget: retry.Unlimited,
+			Rules: []retry.Rule{{If: retry.Is(errDown), Backoff: retry.Backoff{Base: time.Second}}},
+		})
+		waits := map[time.Duration]bool{}
+		for range 20 {
+			begun := time.Now()
+			p.Do(t.Context(), func(context.Context) error { return errDown })
+			waits[time.Since(begun)] = true
+		}
+		if len(waits) < 10 {
+			t.Errorf("20 calls waited for %v, want different times", waits)
+		}
+	})
+}
