@@ -256,7 +256,7 @@ func check(data []byte, with func(Config) *Limiter) (err error) {
 		default:
 			what = "pass"
 			for range next() % 64 {
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				due()
 			}
 		}

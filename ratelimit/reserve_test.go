@@ -202,7 +202,7 @@ func TestFresh(t *testing.T) {
 		want(false, "after a call")
 		time.Sleep(time.Second - 1)
 		want(false, "shortly before the token is back")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		want(true, "when the token is back")
 		l.Reserve()
 		r := l.Reserve()
