@@ -37,7 +37,7 @@ func TestTheEndOfACooldownIsExact(t *testing.T) {
 				if err := b.Do(t.Context(), succeed); err == nil {
 					t.Errorf("%v: admitted an instant before the end", cooldown)
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				if err := b.Do(t.Context(), succeed); err != nil || b.State() != Closed {
 					t.Fatalf("%v: rejected at the end: %v", cooldown, err)
 				}
@@ -71,7 +71,7 @@ func TestMostOfACooldownReadsNoClock(t *testing.T) {
 		if looked(t, b) {
 			t.Error("the clock was read before 15/16 of the cooldown")
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
 		if !looked(t, b) {
 			t.Error("the clock was not read after 15/16 of the cooldown")
@@ -150,7 +150,7 @@ func TestQuietFollowsTheGrownCooldown(t *testing.T) {
 			if !looked(t, b) {
 				t.Errorf("at the end of a cooldown of %v it was quiet", left)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			if err := b.Do(t.Context(), fail); err != errLost {
 				t.Fatalf("the probe at the end of %v: %v", left, err)
 			}

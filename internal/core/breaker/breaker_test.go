@@ -308,3 +308,17 @@ func TestASecondReleaseKeepsTheCountWhole(t *testing.T) {
 	d.admit()
 	d.rejected()
 }
+
+func TestAForcedOneNeverAdmitsByItself(t *testing.T) {
+	each(t, func(t *testing.T, d *driver) {
+		d.s, _ = d.m.Set(d.s, ForcedOpen, d.now)
+		if at := d.s.Again(d.s.Word); at != math.MaxInt64 {
+			t.Errorf("it says that it admits again at %d", at)
+		}
+		for _, d.now = range []int64{d.now, math.MaxInt64, math.MinInt64 + 1} {
+			d.rejected()
+		}
+		d.s, _ = d.m.Set(d.s, Closed, d.now)
+		d.admit()
+	})
+}
