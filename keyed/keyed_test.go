@@ -134,6 +134,22 @@ func TestTheLeastUsedGoesFirst(t *testing.T) {
 	}
 }
 
+// A policy that was just made goes after those that have been without a call for longer.
+func TestTheNewestIsSpared(t *testing.T) {
+	for n := 2; n < 9; n++ {
+		m := keyed.New(keyed.Config[string]{New: maker{}.make, Max: n})
+		for i := range n {
+			call(m, fmt.Sprint("old", i))
+		}
+		for i := range n { // the first search looks at all; then the old ones have had their chance
+			m.For(fmt.Sprint("new", i))
+		}
+		if got := keys(m); strings.Contains(got, "old") {
+			t.Errorf("of %d old ones and as many new ones: kept %s", n, got)
+		}
+	}
+}
+
 func TestAPolicyInUseStays(t *testing.T) {
 	made := maker{}
 	m := keyed.New(keyed.Config[string]{New: made.make, Max: 1})
