@@ -43,8 +43,8 @@ func (b *Breaker) turn(to core.Phase) {
 			b.follow(context.Background(), p, next, now, nil)
 			return
 		}
-		// Somebody else ended p and is about to replace it. He does nothing else in between, so this is short; and giving up, as callers
-		// do, is no choice here.
+		// Somebody else ended p and is about to replace it. He does nothing else in between, so this is short; and
+		// giving up, as callers do, is no choice here.
 		for b.current.Load() == p {
 			runtime.Gosched()
 		}

@@ -53,8 +53,8 @@ func (b *Breaker) Describe() mettle.Description {
 	return mettle.Description{Kind: kind, Name: b.name, State: p.Phase.String(), Metrics: metrics}
 }
 
-// since returns how much a count has grown. The counts of a period's end are read while late ones may still come in, so that one may be
-// behind the other by a few.
+// since returns how much a count has grown. The counts of a period's end are read while late ones may still come
+// in, so that one may be behind the other by a few.
 func since(count, before uint64) uint64 {
 	if count < before {
 		return 0

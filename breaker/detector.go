@@ -46,8 +46,9 @@ func (g *guarded) read(now int64) core.Counts {
 	return g.window.Read(now)
 }
 
-// generationsOf returns the bits of a token that are a generation. Where calls are timed, those above are the stamp of the call's begin. A result
-// that comes 16 million periods late would be taken for a new one, which takes a permit kept for longer than that.
+// generationsOf returns the bits of a token that are a generation. Where calls are timed, those above are the
+// stamp of the call's begin. A result that comes 16 million periods late would be taken for a new one, which takes
+// a permit kept for longer than that.
 func generationsOf(timed bool) uint64 {
 	if timed {
 		return 1<<(64-core.StampBits) - 1

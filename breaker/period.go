@@ -58,13 +58,14 @@ func (b *Breaker) begin(e core.Epoch, word uint64) *period {
 	return p
 }
 
-// slack is how long before the end of a cooldown callers look at the clock at least. It is more than a timer is late on a machine
-// that is busy.
+// slack is how long before the end of a cooldown callers look at the clock at least. It is more than a timer is
+// late on a machine that is busy.
 const slack = 50 * time.Millisecond
 
-// hush lets the callers of most of an open period do without the clock: it is half of what rejecting them costs. The timer is
-// not what ends the cooldown, it only makes callers look, and that in good time. Nobody stops it. In a bubble of testing/synctest
-// it belongs to the bubble that p began in, and dies with it; for that case see listen.
+// hush lets the callers of most of an open period do without the clock: it is half of what rejecting them costs.
+// The timer is not what ends the cooldown, it only makes callers look, and that in good time. Nobody stops it. In
+// a bubble of testing/synctest it belongs to the bubble that p began in, and dies with it; for that case see
+// listen.
 func (p *period) hush() {
 	cooldown := clock.Instant(p.Until).Sub(clock.Instant(p.Since))
 	if early := cooldown - max(cooldown/16, slack); early > 0 {
@@ -154,7 +155,8 @@ func (b *Breaker) reject(ctx context.Context, p *period, now clock.Instant) erro
 	return p.rejection
 }
 
-// next makes the period that follows p. The caller has it ready before he seals p, so that others do not meet a sealed word for long.
+// next makes the period that follows p. The caller has it ready before he seals p, so that others do not meet a
+// sealed word for long.
 func (b *Breaker) next(p *period, step core.Step, now clock.Instant) *period {
 	return b.begin(b.machine.Next(&p.Epoch, step.To, int64(now), rand.Uint64()), step.Word)
 }

@@ -30,8 +30,9 @@ type Window struct {
 	SlowAfter time.Duration
 }
 
-// Rate trips when too many of the latest calls failed or were slow. It is asked whenever a call is counted, also a success. Ignored
-// calls are not in the window. For a w that Window's fields do not allow, Config.Validate has an error.
+// Rate trips when too many of the latest calls failed or were slow. It is asked whenever a call is counted, also a
+// success. Ignored calls are not in the window. For a w that Window's fields do not allow, Config.Validate has an
+// error.
 //
 // With Slow set, a slow probe fails in half-open, or the breaker would close on a dependency that still
 // crawls.

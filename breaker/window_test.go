@@ -169,7 +169,7 @@ func TestSemantics9BadWindowsAreLoud(t *testing.T) {
 		}
 	}
 	for _, good := range []breaker.Window{
-		{Calls: 1}, {Calls: 1 << 20, Min: 1 << 20, Failures: 1}, {Time: time.Millisecond, Min: 1 << 40}, {Time: math.MaxInt64, Failures: 1e-9},
+		{Calls: 1}, {Calls: 1 << 20, Min: 1 << 20, Failures: 1}, {Time: time.Millisecond, Min: math.MaxInt32}, {Time: math.MaxInt64, Failures: 1e-9},
 		{Calls: 1, Slow: 1, SlowAfter: time.Microsecond}, {Time: time.Second, Slow: 1e-9, SlowAfter: 24 * time.Hour},
 	} {
 		wantState(t, breaker.New(breaker.Config{Trip: breaker.Rate(good)}), breaker.Closed)

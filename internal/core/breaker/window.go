@@ -72,8 +72,8 @@ func (r *Rate) Begin(now int64) Window {
 	return w
 }
 
-// Count adds the result of a call that ended at now and reports whether the window trips. A window of calls does not look at
-// now. A clock that went back counts as no time passed.
+// Count adds the result of a call that ended at now and reports whether the window trips. A window of calls does
+// not look at now. A clock that went back counts as no time passed.
 func (w *Window) Count(now int64, failed, slow bool) (trips bool) {
 	if w.rate.Calls > 0 {
 		w.push(failed, slow)
@@ -145,7 +145,8 @@ func (w *Window) add(failed, slow bool) {
 
 // expire makes the sub-window of now the current one and empties those that are over.
 func (w *Window) expire(now int64) {
-	// Unsigned, so that it is exact also where an int64 is too small for the difference. It is large too if the clock went back.
+	// Unsigned, so that it is exact also where an int64 is too small for the difference. It is large too if the
+	// clock went back.
 	if uint64(now)-uint64(w.began) >= w.length {
 		w.turn(now)
 	}
@@ -184,8 +185,8 @@ func StampOf(now int64) Stamp { return Stamp(now>>10) & stampMask }
 // back is how far, in units, a clock may have gone back. Long calls take up the other differences.
 const back = 1 << 32
 
-// Took returns the time from the stamp to now, at most 1024 ns too much. After some 13 days it begins at 0 again. A clock that went back, by up to an
-// hour, counts as no time passed.
+// Took returns the time from the stamp to now, at most 1024 ns too much. After some 13 days it begins at 0 again.
+// A clock that went back, by up to an hour, counts as no time passed.
 func (s Stamp) Took(now int64) time.Duration {
 	units := (uint64(now>>10) - uint64(s)) & stampMask
 	if units > stampMask-back {
