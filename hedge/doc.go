@@ -75,7 +75,7 @@
 //
 // # Cost
 //
-// A call that is not hedged costs a timer, five allocations, and about half of what the same costs by hand with a channel and a select: see
+// A call that is not hedged costs a timer, four allocations, and about half of what the same costs by hand with a channel and a select: see
 // the benchmarks. With Quantile come two clock readings and what it takes to note the latency, together some 150 ns. The context is tied
 // to the caller's only when the function asks for Done. A policy with a Quantile takes 26 KiB at most, mostly less than 10.
 //
