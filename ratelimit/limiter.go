@@ -81,8 +81,15 @@ func (l *Limiter) AcquireN(ctx context.Context, n int) error {
 // AcquireAt is how a mettle.Stack runs the limiter. Its types are internal to this module.
 func (l *Limiter) AcquireAt(ctx context.Context, now clock.Instant) (uint64, clock.Instant, error) {
 	now = now.OrNow()
-	if l.pass(int64(now)) {
+	switch l.look(int64(now)) {
+	case passed:
 		return 0, now, nil
+	case early:
+		// As enter has it, but nothing is done here that a call which passes does not need: rejecting must not be dearer.
+		if l.maxWait == 0 && l.observer == nil {
+			l.rejections.Add(1)
+			return 0, now, l.limited
+		}
 	}
 	now, err := l.enter(ctx, now, 1)
 	return 0, now, err
@@ -94,7 +101,16 @@ func (l *Limiter) Release(context.Context, uint64, error) {}
 // Allow reports whether a call may begin now, and counts it if so. It never waits.
 func (l *Limiter) Allow() bool {
 	now := clock.Now()
-	return l.pass(int64(now)) || l.allow(now, 1)
+	switch l.look(int64(now)) {
+	case passed:
+		return true
+	case early:
+		if l.observer == nil {
+			l.rejections.Add(1)
+			return false
+		}
+	}
+	return l.allow(now, 1)
 }
 
 // AllowN is Allow for n calls at once: all of them or none. It panics if n is below 1.
@@ -103,18 +119,30 @@ func (l *Limiter) AllowN(n int) bool {
 	return l.allow(clock.Now(), n)
 }
 
-// pass lets a single call through, if one look at the word is enough to say so.
-func (l *Limiter) pass(now int64) bool {
+// A sight is what one look at the word says of a single call.
+type sight uint8
+
+const (
+	unsure sight = iota // it does not say
+	passed              // the call may begin, and is counted
+	early               // it would have to wait
+)
+
+// look lets a single call through, if the word is enough to say so.
+func (l *Limiter) look(now int64) sight {
 	e := l.era.Load()
 	for {
 		tat := e.word.Load()
 		next, ok := e.pace.Pass(tat, now)
 		if !ok {
-			return false
+			if e.pace.Early(tat, now) {
+				return early
+			}
+			return unsure
 		}
 		if e.word.CompareAndSwap(tat, next) {
 			l.admitted.Add(1)
-			return true
+			return passed
 		}
 	}
 }

@@ -48,6 +48,11 @@ func (p *Pace) Pass(tat, now int64) (next int64, ok bool) {
 	return start + p.Interval, true
 }
 
+// Early reports whether one call would have to wait at now, and could begin some day. It is false if tat is Held.
+func (p *Pace) Early(tat, now int64) bool {
+	return now < tat && tat <= p.last && uint64(tat)-uint64(now) > p.slack
+}
+
 // Wait tells where the slot of n calls at once would begin, 1 to Burst of them, if the one before ends at tat, and how long after now
 // the calls may begin. It is not ok where the slot would end after the end of time.
 func (p *Pace) Wait(tat, now, n int64) (start, wait int64, ok bool) {

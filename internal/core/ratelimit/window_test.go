@@ -272,12 +272,16 @@ func TestPassIsTakeWithoutAWait(t *testing.T) {
 					if ok != want || ok && next != l.TAT {
 						t.Errorf("%d every %d: Pass(%d, %d) = %d, %v, want %d, %v", pace.Burst, pace.Interval, tat, now, next, ok, l.TAT, want)
 					}
+					_, wait, some := pace.Wait(tat, now, 1)
+					if early := pace.Early(tat, now); early != (some && wait > 0) {
+						t.Errorf("%d every %d: Early(%d, %d) = %v, but the wait is %d, %v", pace.Burst, pace.Interval, tat, now, early, wait, some)
+					}
 				}
 			}
 		}
 		for _, now := range ends[1:] {
-			if _, ok := pace.Pass(Held, now); ok {
-				t.Errorf("a held word lets one pass at %d", now)
+			if _, ok := pace.Pass(Held, now); ok || pace.Early(Held, now) {
+				t.Errorf("a held word decides at %d", now)
 			}
 		}
 	}
