@@ -260,7 +260,7 @@ func random(seed uint64, n int) []byte {
 
 func sound(c Config[int]) subject { return New(c) }
 
-// A step takes three bytes or so, so that these are more than a million operations.
+// These are 1.4 million operations.
 func TestModel(t *testing.T) {
 	seeds := uint64(2000)
 	if testing.Short() {

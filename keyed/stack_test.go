@@ -163,7 +163,7 @@ func TestAcquire(t *testing.T) {
 }
 
 // explosive is a gate whose every method panics.
-type explosive struct{ tagged }
+type explosive struct{}
 
 func (explosive) Do(context.Context, func(context.Context) error) error { panic("do") }
 func (explosive) Acquire(context.Context) (mettle.Permit, error)        { panic("acquire") }
