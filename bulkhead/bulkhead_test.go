@@ -425,3 +425,14 @@ func TestErrorsPassAsTheyAre(t *testing.T) {
 		t.Errorf("got %d, %v", v, err)
 	}
 }
+
+func TestAStackGivesThePlaceBack(t *testing.T) {
+	b := bulkhead.New(bulkhead.Config{Limit: 1})
+	stack := mettle.Compose(b)
+	for range 3 {
+		if err := stack.Do(bg, nothing); err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, b, 0, 0)
+	}
+}

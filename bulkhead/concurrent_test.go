@@ -3,6 +3,7 @@ package bulkhead
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,7 +129,7 @@ func TestAPermitGivenBackTwiceKeepsTheCountWhole(t *testing.T) {
 // A place given back while the limit changes looks like one too many. It must not get lost.
 func TestAPlaceThatComesBackAmidSetLimitCounts(t *testing.T) {
 	ctx := context.Background()
-	b := New(Config{Limit: 1, Queue: 1})
+	b := New(Config{Limit: 1})
 	b.Acquire(ctx)
 	b.mu.Lock()
 	b.word.Add(4) // half of SetLimit(5)
@@ -137,6 +138,9 @@ func TestAPlaceThatComesBackAmidSetLimitCounts(t *testing.T) {
 		b.leave(1)
 		close(left)
 	}()
+	for range 1000 {
+		runtime.Gosched() // until he has looked
+	}
 	b.limit.Store(5) // the other half
 	b.mu.Unlock()
 	<-left

@@ -3,7 +3,9 @@ package waitq
 import (
 	"context"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,5 +204,39 @@ func TestSpareWaitersAreUsedAgainAndBounded(t *testing.T) {
 	}
 	if slices.Contains(all, q.Push(0)) {
 		t.Error("a waiter is given out twice")
+	}
+}
+
+// A waiter may be used again as soon as it wakes, while the Wake that woke it goes on.
+func TestWakeDoesNotLookAtWhomItHasWoken(t *testing.T) {
+	const waiters, rounds = 8, 300
+	var mu sync.Mutex
+	var q Queue[int]
+	var wg sync.WaitGroup
+	for range waiters {
+		wg.Go(func() {
+			for range rounds {
+				mu.Lock()
+				w := q.Push(0)
+				mu.Unlock()
+				w.Wait(context.Background(), 0)
+				mu.Lock()
+				q.Recycle(w)
+				mu.Unlock()
+			}
+		})
+	}
+	for told := 0; told < waiters*rounds; runtime.Gosched() {
+		var out Batch[int]
+		mu.Lock()
+		for ; q.Front() != nil; told++ {
+			q.Grant(q.Front(), &out)
+		}
+		mu.Unlock()
+		out.Wake()
+	}
+	wg.Wait()
+	if q.Front() != nil || q.spares > waiters {
+		t.Errorf("%d are kept of %d, and somebody waits: %t", q.spares, waiters, q.Front() != nil)
 	}
 }
