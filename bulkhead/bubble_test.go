@@ -41,7 +41,7 @@ func check(data script, with func(Config) steps) (err error) {
 	for id := 0; len(data) > 0 && id < 500; {
 		what := ""
 		// No two arrive in the same instant, or their time would be up in the same instant, and who is first then is anybody's guess.
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		ref.pass(time.Now())
 		switch op := data.next(); op % 8 {
