@@ -15,8 +15,8 @@
 //
 //	u, err := mettle.Call(ctx, users, func(ctx context.Context) (User, error) { return db.User(ctx, 7) })
 //
-// The policies live in packages of their own: retry, timeout, hedge, breaker, bulkhead. Package stale keeps the last good
-// values, package group runs many calls at once.
+// The policies live in packages of their own: retry, timeout, hedge, breaker, bulkhead, ratelimit. Package keyed keeps one
+// policy for each host or tenant, package stale the last good values; package group runs many calls at once.
 //
 // # Not for
 //

@@ -13,7 +13,8 @@ const (
 	Retried Kind = iota + 1
 	// Rejected: a policy turned a call away; Err says why.
 	Rejected
-	// StateChanged: a breaker went From one state To another.
+	// StateChanged: a breaker went From one state To another. From and To are the same where a breaker that only observes would
+	// have opened.
 	StateChanged
 	// TimedOut: a call's time, After, was up.
 	TimedOut
