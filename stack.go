@@ -16,8 +16,14 @@ import (
 // concurrent use.
 type Stack struct {
 	policies []Policy
-	slots    []slot
+	rings    []ring
 	clocked  bool // some layer needs the time in every call: read it once, at the entry, for all
+}
+
+// ring is a slot of a stack. Most are gates, and stacks are many where each key has one of its own: the rest is kept elsewhere.
+type ring struct {
+	gate layer.Gate
+	slot *slot // if there is no gate
 }
 
 // slot is a policy in the form in which the stack runs it: exactly one of its fields is set.
@@ -45,10 +51,15 @@ func Compose(outermost ...Policy) *Stack {
 		}
 		s.policies = append(s.policies, p)
 	}
-	s.slots = make([]slot, len(s.policies))
+	s.rings = make([]ring, len(s.policies))
 	for i, p := range s.policies {
-		s.slots[i] = sorted(p)
-		s.clocked = s.clocked || s.slots[i].timeout != nil
+		sl := sorted(p)
+		if sl.gate != nil {
+			s.rings[i].gate = sl.gate
+			continue
+		}
+		s.rings[i].slot = &sl
+		s.clocked = s.clocked || sl.timeout != nil
 	}
 	return s
 }
@@ -159,20 +170,26 @@ func (s *Stack) entry(now clock.Instant) clock.Instant {
 // analysis would move every layer's closure to the heap with it. And layers are reached through s, not through a
 // shrinking slice, so that single needs no slice on the heap.
 func run[T any](ctx context.Context, s *Stack, i int, now clock.Instant, fn func(context.Context) (T, error)) (T, error) {
-	if i == len(s.slots) {
+	if i == len(s.rings) {
 		return fn(ctx)
 	}
-	if p := s.slots[i].foreign; p != nil {
+	sl := s.rings[i].slot
+	if sl == nil {
+		return layer.Gated(ctx, s.rings[i].gate, now, func(ctx context.Context, now clock.Instant) (T, error) {
+			return run(ctx, s, i+1, now, fn)
+		})
+	}
+	if p := sl.foreign; p != nil {
 		return captured(ctx, p, func(ctx context.Context) (T, error) {
 			return run(ctx, s, i+1, clock.Unread, fn)
 		})
 	}
-	if p := s.slots[i].pinner; p != nil {
+	if p := sl.pinner; p != nil {
 		return pinned(ctx, p, now, func(ctx context.Context) (T, error) {
 			return run(ctx, s, i+1, clock.Unread, fn)
 		})
 	}
-	return step(ctx, &s.slots[i], now, func(ctx context.Context, now clock.Instant) (T, error) {
+	return step(ctx, sl, now, func(ctx context.Context, now clock.Instant) (T, error) {
 		return run(ctx, s, i+1, now, fn)
 	})
 }
