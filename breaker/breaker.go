@@ -126,10 +126,20 @@ func (b *Breaker) Release(ctx context.Context, token uint64, err error) {
 // next caller.
 func (b *Breaker) State() State { return State(b.current.Load().Phase) }
 
-// Fresh reports whether a new breaker in the place of this one would protect as much: it is closed, and nobody has
-// set it by hand. What a closed breaker has seen of failures does not count. Package keyed asks it before it
-// forgets a breaker.
+// Fresh reports whether a new breaker in the place of this one would protect as much. It does if this one is closed; or if it is open or
+// half-open, and for as long as MaxCooldown nobody has come although a probe would have been admitted: who comes now is admitted by
+// either. One that was set by hand is not fresh. What a closed breaker has seen of failures does not count. Package keyed asks it before it
+// forgets a breaker, so that hosts which are gone for good do not fill a map.
 func (b *Breaker) Fresh() bool {
 	p := b.current.Load()
-	return p.Phase == core.Closed && p.word.Load()&core.Sealed == 0
+	word := p.word.Load()
+	switch {
+	case word&core.Sealed != 0:
+		return false
+	case p.Phase == core.Open, p.Phase == core.HalfOpen:
+		again := clock.Instant(p.Again(word))
+		return !p.quiet.Load() && clock.Now() >= again.Add(b.machine.MaxCooldown)
+	default:
+		return p.Phase == core.Closed
+	}
 }

@@ -200,6 +200,35 @@ func TestObserveOnlyTellsWhenItWouldHaveOpened(t *testing.T) {
 	}
 }
 
+// A breaker of a host that is gone for good would otherwise never be forgotten: nobody calls it, so that it never closes.
+func TestFreshAgainWhenNobodyComes(t *testing.T) {
+	for _, state := range []breaker.State{breaker.Open, breaker.HalfOpen} {
+		synctest.Test(t, func(t *testing.T) {
+			b := in(t, state, breaker.Config{Cooldown: time.Second, MaxCooldown: 10 * time.Second})
+			time.Sleep(11*time.Second - 1)
+			if b.Fresh() {
+				t.Errorf("%v: Fresh before MaxCooldown has passed after the cooldown", state)
+			}
+			time.Sleep(time.Millisecond)
+			if !b.Fresh() {
+				t.Errorf("%v: not Fresh although nobody came for MaxCooldown", state)
+			}
+			b.Do(context.Background(), func(context.Context) error { return errDown })
+			if b.Fresh() {
+				t.Errorf("%v: Fresh after a probe failed", state)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, state := range []breaker.State{breaker.ForcedOpen, breaker.Disabled, breaker.Observing} {
+			b := in(t, state, breaker.Config{})
+			if time.Sleep(time.Hour); b.Fresh() {
+				t.Errorf("%v: Fresh after an hour", state)
+			}
+		}
+	})
+}
+
 func TestFreshMeansClosedByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, state := range states {

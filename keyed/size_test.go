@@ -103,7 +103,7 @@ func TestMemoryOf100000Keys(t *testing.T) {
 		{"a breaker and a bulkhead", 1000, func(k string) mettle.Policy { // 100 MB in all
 			return mettle.Compose(breaker.New(breaker.Config{Name: k}), bulkhead.New(bulkhead.Config{Name: k, Limit: 10}))
 		}},
-		{"a breaker and a rate limit", 1300, func(k string) mettle.Policy {
+		{"a breaker and a rate limit", 1000, func(k string) mettle.Policy {
 			return mettle.Compose(breaker.New(breaker.Config{Name: k}), ratelimit.New(ratelimit.Config{Name: k, Rate: 100, Burst: 10}))
 		}},
 	} {

@@ -35,8 +35,7 @@ type Limiter struct {
 	maxWait  int64
 	observer mettle.Observer
 	made     bounds
-	// Shared by all single calls that are turned away, and by all that come too many at once.
-	limited, never *mettle.RejectedError
+	limited  *mettle.RejectedError // shared by all single calls that are turned away
 }
 
 // New returns a limiter that nobody has called yet: its burst is there in full. It panics if Validate has an error.
@@ -49,7 +48,6 @@ func New(c Config) *Limiter {
 		maxWait:  int64(c.MaxWait),
 		observer: c.Observer,
 		made:     bounds{c.Rate, orSecond(c.Per), c.Burst, c.Strict},
-		never:    mettle.Reject(kind, c.Name, ErrLimited, nil),
 	}
 	l.limited = l.rejection(1)
 	l.era.Store(begin(l.made))
@@ -248,7 +246,7 @@ func (l *Limiter) reject(ctx context.Context, n int, wait int64) error {
 	err := l.limited
 	switch {
 	case n > l.era.Load().most(), wait == math.MaxInt64:
-		err, wait = l.never, 0
+		err, wait = mettle.Reject(kind, l.name, ErrLimited, nil), 0
 	case n > 1:
 		err = l.rejection(n)
 	}
