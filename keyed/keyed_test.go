@@ -198,7 +198,7 @@ func TestWhatRemembersStays(t *testing.T) {
 		}})
 		for _, k := range []string{"alone", "stack"} {
 			m.For(k).Do(bg, fail)
-			time.Sleep(time.Hour)
+			time.Sleep(time.Minute) // Cooldown is over, MaxCooldown after it not yet
 			for range 100 {
 				if err := m.For("other").Do(bg, nothing); !errors.Is(err, keyed.ErrFull) {
 					t.Fatalf("%s: the open breaker made room: %v, kept %s", k, err, keys(m))
@@ -209,6 +209,11 @@ func TestWhatRemembersStays(t *testing.T) {
 			}
 			if err := m.For("other").Do(bg, nothing); err != nil || keys(m) != "other" {
 				t.Errorf("%s: closed again, %v", k, err)
+			}
+			m.For("other").Do(bg, fail)
+			time.Sleep(time.Hour)
+			if err := m.For("third").Do(bg, nothing); err != nil || keys(m) != "third" {
+				t.Errorf("%s: the breaker of a host that is gone for good makes no room: %v", k, err)
 			}
 		}
 	})
