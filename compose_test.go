@@ -12,6 +12,7 @@ import (
 	"github.com/mettle-go/mettle/breaker"
 	"github.com/mettle-go/mettle/bulkhead"
 	"github.com/mettle-go/mettle/mettletest"
+	"github.com/mettle-go/mettle/ratelimit"
 	"github.com/mettle-go/mettle/retry"
 	"github.com/mettle-go/mettle/timeout"
 )
@@ -185,6 +186,30 @@ func TestOrderTimeoutInsideTheBulkhead(t *testing.T) {
 			err = stack.Do(t.Context(), mettletest.Slow(500*time.Millisecond, mettletest.Succeed()))
 			if took := time.Since(start); took != c.took || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) || br.State() != c.state {
 				t.Errorf("%s: %v after %v, breaker %v; want %v after %v, %v", c.name, err, took, br.State(), c.err, c.took, c.state)
+			}
+		})
+	}
+}
+
+// A rate limit around the retry counts calls, and the dependency gets every attempt of each.
+func TestOrderRateLimitInsideTheRetry(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		compose order // of the retry and the limit
+		most    int   // attempts that the dependency sees in a second
+	}{
+		{"inside", asGiven, 10},
+		{"outside", reversed, 30},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			again := retry.New(retry.Config{Attempts: 3, Backoff: retry.Constant(0), Budget: retry.Unlimited})
+			dep := mettletest.NewScript().Then(mettletest.Fail(errDown))
+			stack := c.compose(again, ratelimit.New(ratelimit.Config{Rate: 10, Burst: 10}))
+			for range 100 {
+				stack.Do(t.Context(), dep.Run)
+			}
+			if dep.Calls() != c.most {
+				t.Errorf("%s: %d attempts at once, want %d", c.name, dep.Calls(), c.most)
 			}
 		})
 	}

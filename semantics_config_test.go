@@ -10,6 +10,8 @@ import (
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/breaker"
 	"github.com/mettle-go/mettle/bulkhead"
+	"github.com/mettle-go/mettle/keyed"
+	"github.com/mettle-go/mettle/ratelimit"
 	"github.com/mettle-go/mettle/retry"
 	"github.com/mettle-go/mettle/timeout"
 )
@@ -23,6 +25,9 @@ func TestSemantics09BadConfigurationIsLoud(t *testing.T) {
 		"timeout: Config.After is -1s, want more than 0":                       func() { timeout.After(-time.Second) },
 		"breaker: Config.Cooldown is -1s, want 0 or more":                      func() { breaker.New(breaker.Config{Cooldown: -time.Second}) },
 		"bulkhead: Config.Limit is 0, want 1 or more":                          func() { bulkhead.New(bulkhead.Config{}) },
+		"ratelimit: Config.Rate is 0, want 1 or more":                          func() { ratelimit.New(ratelimit.Config{Burst: 1}) },
+		"ratelimit: Config.Burst is 0, want 1 or more":                         func() { ratelimit.New(ratelimit.Config{Rate: 1}) },
+		"keyed: Config.New is nil, want a function":                            func() { keyed.New(keyed.Config[string]{}) },
 		"mettle: Compose: policy 2 is nil, want a Policy":                      func() { mettle.Compose(pass, nil) },
 		"mettle: the policy of a call is nil, want a Policy":                   func() { mettle.Call(t.Context(), nil, valued) },
 		"mettle: Bind: the policy is nil, want a Policy":                       func() { mettle.Bind(nil, valued) },

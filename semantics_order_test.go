@@ -14,6 +14,8 @@ import (
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/breaker"
 	"github.com/mettle-go/mettle/bulkhead"
+	"github.com/mettle-go/mettle/keyed"
+	"github.com/mettle-go/mettle/ratelimit"
 	"github.com/mettle-go/mettle/retry"
 	"github.com/mettle-go/mettle/timeout"
 )
@@ -96,6 +98,19 @@ func TestSemantics01StackIsLikeNestingByHand(t *testing.T) {
 		func() mettle.Policy { return pass },
 		func() mettle.Policy { return &gate{wait: 100 * time.Millisecond} },
 	}
+	stackIsLikeNesting(t, kinds)
+	kinds[1] = func() mettle.Policy {
+		return ratelimit.New(ratelimit.Config{Rate: 1, Burst: 2, MaxWait: 3 * time.Second})
+	}
+	kinds[2] = func() mettle.Policy {
+		return keyed.New(keyed.Config[int]{New: func(int) mettle.Policy {
+			return mettle.Compose(breaker.New(breaker.Config{Trip: breaker.Consecutive(3)}), timeout.After(4*time.Second))
+		}}).For(1)
+	}
+	stackIsLikeNesting(t, kinds)
+}
+
+func stackIsLikeNesting(t *testing.T, kinds []func() mettle.Policy) {
 	fns := map[string]func(n int) func(context.Context) error{
 		"ok":    func(int) func(context.Context) error { return nothing },
 		"down":  func(int) func(context.Context) error { return down },

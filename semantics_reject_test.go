@@ -10,6 +10,8 @@ import (
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/breaker"
 	"github.com/mettle-go/mettle/bulkhead"
+	"github.com/mettle-go/mettle/keyed"
+	"github.com/mettle-go/mettle/ratelimit"
 	"github.com/mettle-go/mettle/retry"
 	"github.com/mettle-go/mettle/timeout"
 )
@@ -33,6 +35,21 @@ func filled(t *testing.T, c bulkhead.Config) *bulkhead.Bulkhead {
 	return b
 }
 
+// usedUp returns a limiter that admits nobody for a minute.
+func usedUp(c ratelimit.Config) *ratelimit.Limiter {
+	c.Rate, c.Per, c.Burst = 1, time.Minute, 1
+	l := ratelimit.New(c)
+	l.Allow()
+	return l
+}
+
+// crowded returns the policy of a key that has no room, since another's breaker is open.
+func crowded() mettle.Policy {
+	m := keyed.New(keyed.Config[string]{Max: 1, New: func(string) mettle.Policy { return opened() }})
+	m.For("other").Do(context.Background(), nothing)
+	return m.For("this")
+}
+
 func TestSemantics02RejectionMeansNotRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		again := retry.New(retry.Config{Backoff: retry.Constant(0)})
@@ -48,6 +65,11 @@ func TestSemantics02RejectionMeansNotRun(t *testing.T) {
 			{"full bulkhead", t.Context(), filled(t, bulkhead.Config{}), bulkhead.ErrFull},
 			{"wait in vain", t.Context(), filled(t, bulkhead.Config{Queue: 1, MaxWait: time.Second}), bulkhead.ErrWait},
 			{"context ended", expired, filled(t, bulkhead.Config{Queue: 1}), context.Canceled},
+			{"rate used up", t.Context(), usedUp(ratelimit.Config{}), ratelimit.ErrLimited},
+			{"rate used up for longer than MaxWait", t.Context(), usedUp(ratelimit.Config{MaxWait: time.Second}), ratelimit.ErrLimited},
+			{"rate used up, context ended", expired, usedUp(ratelimit.Config{MaxWait: time.Hour}), context.Canceled},
+			{"no room for a key", t.Context(), crowded(), keyed.ErrFull},
+			{"open breaker of a key", t.Context(), keyed.New(keyed.Config[string]{New: func(string) mettle.Policy { return opened() }}).For("db"), breaker.ErrOpen},
 			{"foreign gate", t.Context(), &gate{full: true}, errGate},
 			{"in a stack", t.Context(), mettle.Compose(again, timeout.After(time.Hour), pass, opened()), breaker.ErrOpen},
 			{"outside of a hedge", t.Context(), mettle.Compose(&gate{full: true}, rivals(2)), errGate},
