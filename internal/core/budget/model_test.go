@@ -146,11 +146,11 @@ func play(a account, m *world, now int64, ops []byte) error {
 		case 7:
 			switch {
 			case arg > 250:
-				now = max(now, math.MinInt64+1<<40) - 1<<40 // not beyond the end of time, where the model would be lost
+				now = back(now, 1<<40)
 			case arg > 245:
 				now += 1 << 40
 			case arg > 200:
-				now -= arg % m.ttl
+				now = back(now, arg%m.ttl)
 			default:
 				now += m.ttl * arg / 100
 			}
@@ -166,6 +166,9 @@ func play(a account, m *world, now int64, ops []byte) error {
 	}
 	return nil
 }
+
+// back returns the instant d before now, but none before the beginning of time, where the model would be lost.
+func back(now, d int64) int64 { return max(now, math.MinInt64+d) - d }
 
 // pair returns a ledger and its world. Prices vary: no floor, no earning, both.
 func pair(kind byte) (*Ledger, *world) {
