@@ -36,11 +36,15 @@ func begun(word uint64) uint32 { return uint32(word >> 32) }
 
 // hold keeps e in its place, unless it is evicted.
 func (e *entry[K]) hold() bool {
-	if e.word.Add(call)&dead == 0 {
-		return true
+	word := e.word.Add(call)
+	if word&dead != 0 {
+		e.Unpin()
+		return false
 	}
-	e.Unpin()
-	return false
+	if begun(word)%16 == 0 {
+		e.tend()
+	}
+	return true
 }
 
 // Unpin is how a mettle.Stack tells the end of a call.

@@ -255,6 +255,49 @@ func TestIdleOnesGo(t *testing.T) {
 	})
 }
 
+// Whichever way calls come, they look after the map.
+func TestIdleOnesGoHoweverCallsCome(t *testing.T) {
+	for name, use := range map[string]func(*keyed.Map[string]) func(){
+		"by For": func(m *keyed.Map[string]) func() {
+			return func() { m.For("hot").Do(bg, nothing) }
+		},
+		"by Acquire": func(m *keyed.Map[string]) func() {
+			return func() {
+				p, err := m.Acquire(bg, "hot")
+				if err != nil {
+					t.Error(err)
+				}
+				p.Done(nil)
+			}
+		},
+		"by what For returned for a policy that is gone": func(m *keyed.Map[string]) func() {
+			old := m.For("hot")
+			for i := 0; strings.Contains(keys(m), "hot"); i++ {
+				m.For(fmt.Sprint(i))
+			}
+			return func() { old.Do(bg, nothing) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := keyed.New(keyed.Config[string]{New: newBreaker, Max: 3, Idle: time.Minute})
+				hot := use(m)
+				hot()
+				m.For("idle")
+				for range 20 {
+					for range 16 {
+						hot()
+					}
+					time.Sleep(10 * time.Second)
+				}
+				if got := keys(m); got != "hot" {
+					t.Errorf("kept %s", got)
+				}
+			})
+		})
+	}
+}
+
 // Nobody calls anything, and still the map does not fill up.
 func TestIdleOnesGoWhenOthersCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
