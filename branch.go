@@ -2,8 +2,9 @@ package mettle
 
 import (
 	"context"
-	"fmt"
 	"reflect"
+
+	"github.com/mettle-go/mettle/internal/deadline"
 )
 
 // A Branch is one of several overlapping runs of one call. Its results are held back until Keep or Drop.
@@ -50,7 +51,7 @@ func (f *forked) Value(key any) any {
 }
 
 // String keeps the branch, which has no lock, from being read when the context is printed.
-func (f *forked) String() string { return fmt.Sprint(f.Context, ".Fork") }
+func (f *forked) String() string { return deadline.Name(f.Context) + ".Fork" }
 
 // Keep makes b's results those of the call. Call it at most once, before Do returns and after b's run
 // has ended (a receive from the run's goroutine is enough; Branch has no lock).

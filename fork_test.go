@@ -2,10 +2,16 @@ package mettle_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/hedge"
+	"github.com/mettle-go/mettle/retry"
+	"github.com/mettle-go/mettle/timeout"
 )
 
 // Of two forks in a row, each of which forks within, only the first is kept. What was kept within the other is not.
@@ -99,4 +105,39 @@ func TestContextsDerivedFromAForkAreCheap(t *testing.T) {
 	if context.Cause(ctx) != errDown || context.Cause(child) != errDown {
 		t.Errorf("causes %v and %v, want %v", context.Cause(ctx), context.Cause(child), errDown)
 	}
+}
+
+// bare is a context without a String, as those of some frameworks are. Its fields are its own.
+type bare struct {
+	context.Context
+	secret string
+}
+
+// A context may be printed, by a log, while its fields are changing. So no String looks into them.
+func TestAContextTellsItsTypeAndNoFields(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy mettle.Policy
+		want   string
+	}{
+		"fork":    {forking{}, "*mettle_test.bare.Fork"},
+		"attempt": {retry.New(retry.Config{Attempts: 2, Backoff: retry.Constant(0)}), "*mettle_test.bare.Attempt(2)"},
+		"timeout": {timeout.After(time.Minute), "*mettle_test.bare.WithTimeout(1m0s)"},
+		"hedge":   {hedge.New(hedge.Config{Delay: time.Hour}), "*mettle_test.bare.Fork.Hedge"},
+	} {
+		var got string
+		c.policy.Do(&bare{t.Context(), "field"}, func(ctx context.Context) error {
+			got = fmt.Sprint(ctx)
+			return errors.New("again, if you may")
+		})
+		if got != c.want {
+			t.Errorf("%s: printed as %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+type forking struct{}
+
+func (forking) Do(ctx context.Context, fn func(context.Context) error) error {
+	ctx, _ = mettle.Fork(ctx)
+	return fn(ctx)
 }

@@ -2,11 +2,11 @@ package hedge
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/budget"
+	"github.com/mettle-go/mettle/internal/deadline"
 )
 
 // A run is one run of a call, and its context: that of the run's branch, which the run can end by itself.
@@ -61,7 +61,7 @@ func (r *run) Value(key any) any {
 }
 
 // String keeps the fields from being read without the lock when the context is printed.
-func (r *run) String() string { return fmt.Sprint(r.Context, ".Hedge") }
+func (r *run) String() string { return deadline.Name(r.Context) + ".Hedge" }
 
 // make returns the underlying context. The caller holds r.mu.
 func (r *run) make() context.Context {

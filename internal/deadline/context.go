@@ -112,11 +112,16 @@ func (c *Context) make() context.Context {
 // String tells the parent and the time allowed, as the contexts of the standard library do. Without it,
 // printing a context would read c's fields without the lock.
 func (c *Context) String() string {
-	parent := fmt.Sprintf("%T", c.parent)
-	if s, ok := c.parent.(fmt.Stringer); ok {
-		parent = s.String()
+	return Name(c.parent) + ".WithTimeout(" + c.limit.After.String() + ")"
+}
+
+// Name returns how the String of a context made of ctx begins. Of a context that has no String of its own it tells the type only: its
+// fields may be changing.
+func Name(ctx context.Context) string {
+	if s, ok := ctx.(fmt.Stringer); ok {
+		return s.String()
 	}
-	return parent + ".WithTimeout(" + c.limit.After.String() + ")"
+	return fmt.Sprintf("%T", ctx)
 }
 
 // End cancels the context, as a context.CancelFunc does, and returns the error of the call: err, or what

@@ -2,7 +2,10 @@ package layer
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
+
+	"github.com/mettle-go/mettle/internal/deadline"
 )
 
 // retrying counts the calls that are in their second or a later attempt, in the whole program. While it is zero no
@@ -22,6 +25,11 @@ func (a *attempt) Value(key any) any {
 		return int(a.n.Load())
 	}
 	return a.Context.Value(key)
+}
+
+// String keeps the number, which changes, from being read by reflection when the context is printed.
+func (a *attempt) String() string {
+	return fmt.Sprintf("%s.Attempt(%d)", deadline.Name(a.Context), a.n.Load())
 }
 
 // AttemptFrom returns the number of the attempt that ctx belongs to, from 1.
