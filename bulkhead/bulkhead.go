@@ -25,6 +25,7 @@ type Bulkhead struct {
 	admitted atomic.Uint64
 	machine  core.Machine
 	limit    atomic.Int64 // changes only under mu, together with word
+	made     int64        // the limit it was made with
 
 	mu     sync.Mutex
 	queue  waitq.Queue[int64] // of weights
@@ -53,6 +54,7 @@ func New(c Config) *Bulkhead {
 	}
 	b.word.Store(int64(c.Limit))
 	b.limit.Store(int64(c.Limit))
+	b.made = int64(c.Limit)
 	return b
 }
 
@@ -109,12 +111,12 @@ func (b *Bulkhead) SetLimit(n int) {
 	b.resize(int64(n))
 }
 
-// Fresh reports whether nobody is inside and nobody waits, so that a new Bulkhead in its place would admit the same calls, unless
-// SetLimit has changed the limit.
+// Fresh reports whether a new Bulkhead in its place would admit the same calls: nobody is inside, nobody waits, and the limit is the one
+// it was made with.
 func (b *Bulkhead) Fresh() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.word.Load() == b.limit.Load()
+	return b.word.Load() == b.made && b.limit.Load() == b.made
 }
 
 // Describe tells the bulkhead's name and limit, and as metrics

@@ -32,10 +32,10 @@ func handed(t *testing.T, b *Bulkhead) *waiter {
 	return w
 }
 
-func wantFresh(t *testing.T, b *Bulkhead) {
+func wantEmpty(t *testing.T, b *Bulkhead) {
 	t.Helper()
 	free, waiting := core.Counts(b.word.Load())
-	if !b.Fresh() || b.queue.Front() != nil || b.queue.Back() != nil {
+	if b.word.Load() != b.limit.Load() || b.queue.Front() != nil || b.queue.Back() != nil {
 		t.Errorf("in the end %d of %d places are free and %d wait", free, b.limit.Load(), waiting)
 	}
 }
@@ -56,7 +56,7 @@ func TestAWaiterWhoLeavesAsHisTurnComesPassesThePlaceOn(t *testing.T) {
 		t.Error(err)
 	}
 	b.leave(1)
-	wantFresh(t, b)
+	wantEmpty(t, b)
 }
 
 func TestAPlaceThatComesAtTheLastMomentIsTaken(t *testing.T) {
@@ -65,7 +65,7 @@ func TestAPlaceThatComesAtTheLastMomentIsTaken(t *testing.T) {
 		t.Errorf("got %v, but the place was there", err)
 	}
 	b.leave(1)
-	wantFresh(t, b)
+	wantEmpty(t, b)
 }
 
 // Between a caller's first look and his place in the queue everything may change.
@@ -116,7 +116,7 @@ func TestAPermitGivenBackTwiceKeepsTheCountWhole(t *testing.T) {
 		}
 		p.Done(nil)
 		p.Done(nil)
-		wantFresh(t, b)
+		wantEmpty(t, b)
 		if _, err := b.AcquireN(context.Background(), 5); err != nil {
 			t.Error(err)
 		}
@@ -144,7 +144,7 @@ func TestAPlaceThatComesBackAmidSetLimitCounts(t *testing.T) {
 	b.limit.Store(5) // the other half
 	b.mu.Unlock()
 	<-left
-	wantFresh(t, b)
+	wantEmpty(t, b)
 	if _, err := b.AcquireN(ctx, 5); err != nil {
 		t.Error(err)
 	}

@@ -119,7 +119,7 @@ func crowded(t *testing.T, config Config, heavy, change int, sleep func(time.Dur
 		})
 	}
 	wg.Wait()
-	wantFresh(t, b)
+	wantEmpty(t, b)
 	if n := ran.Load() + rejected.Load(); n != calls*rounds || ran.Load() == 0 || unfinished.Load() == 0 {
 		t.Errorf("%d ran, %d did not return and %d were rejected of %d", ran.Load(), unfinished.Load(), rejected.Load(), calls*rounds)
 	}
@@ -203,7 +203,7 @@ func TestSetLimitHoldsOnceItHasReturned(t *testing.T) {
 				stop.Store(true)
 				b.SetLimit(8)
 				wg.Wait()
-				wantFresh(t, b)
+				wantEmpty(t, b)
 				if reached < 1000 {
 					t.Errorf("the bulkhead was full only %d times of 4000", reached)
 				}

@@ -149,8 +149,8 @@ func lockstep(data script, with func(Config) steps) (done int, err error) {
 		if w != nil {
 			return done, fmt.Errorf("%s: more are in the queue than %v", what, ref.waiting)
 		}
-		if b.Fresh() != (len(ref.inside)+len(ref.waiting) == 0) {
-			return done, fmt.Errorf("%s: Fresh is %t, with %v inside and %v waiting", what, b.Fresh(), ref.inside, ref.waiting)
+		if b.Fresh() != (len(ref.inside)+len(ref.waiting) == 0 && ref.limit == config.Limit) {
+			return done, fmt.Errorf("%s: Fresh is %t, with %v inside, %v waiting and the limit %d", what, b.Fresh(), ref.inside, ref.waiting, ref.limit)
 		}
 	}
 	return done, nil

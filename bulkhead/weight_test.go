@@ -169,6 +169,25 @@ func TestLastInFirstOut(t *testing.T) {
 	})
 }
 
+// Who keeps bulkheads by key must not drop one for another with the limit it was made with.
+func TestAChangedLimitIsNotFresh(t *testing.T) {
+	b := bulkhead.New(bulkhead.Config{Limit: 2})
+	for _, c := range []struct {
+		limit int
+		fresh bool
+	}{{2, true}, {1, false}, {3, false}, {2, true}} {
+		b.SetLimit(c.limit)
+		if b.Fresh() != c.fresh {
+			t.Errorf("made with 2, now %d: fresh is %t", c.limit, b.Fresh())
+		}
+		permit, _ := b.Acquire(bg)
+		if b.Fresh() {
+			t.Errorf("made with 2, now %d: fresh with one inside", c.limit)
+		}
+		permit.Done(nil)
+	}
+}
+
 func TestSetLimitUpLetsInAsManyAsFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := bulkhead.New(bulkhead.Config{Limit: 1, Queue: 10})
