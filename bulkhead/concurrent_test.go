@@ -49,7 +49,7 @@ func TestAWaiterWhoLeavesAsHisTurnComesPassesThePlaceOn(t *testing.T) {
 	if err := b.waitedFor(ctx, w, 1, waitq.Ended); !errors.Is(err, mettle.ErrRejected) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want a rejection that says canceled", err)
 	}
-	if outcome := next.Wait(context.Background(), 0); outcome != waitq.Granted {
+	if outcome := next.Wait(nil, 0); outcome != waitq.Granted {
 		t.Errorf("the next one's wait ended by %v", outcome)
 	}
 	if err := b.waitedFor(context.Background(), next, 1, waitq.Granted); err != nil {
@@ -149,3 +149,28 @@ func TestAPlaceThatComesBackAmidSetLimitCounts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A context whose Done panics, as one of another's making may, leaves nobody in the queue to whom a place would go for good.
+func TestAContextThatPanicsLeavesNothingBehind(t *testing.T) {
+	for _, order := range []Order{FIFO, LIFO} {
+		b := New(Config{Limit: 1, Queue: 1, Order: order})
+		b.enter(context.Background(), 0, 1)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			b.Do(bad{context.Background()}, func(context.Context) error { return nil })
+		}()
+		if _, waiting := core.Counts(b.word.Load()); waiting != 0 {
+			t.Errorf("%v: %d wait", order, waiting)
+		}
+		b.leave(1)
+		wantEmpty(t, b)
+	}
+}
+
+type bad struct{ context.Context }
+
+func (bad) Done() <-chan struct{} { panic("a bad context") }

@@ -18,7 +18,8 @@ type (
 
 // wait takes a place in the queue, unless things have changed since the caller looked, and waits there.
 func (b *Bulkhead) wait(ctx context.Context, now clock.Instant, n int64) (clock.Instant, error) {
-	// The context is the caller's code and must not run under the lock.
+	// The context is the caller's code. It must not run under the lock, and must not panic once he stands in the queue.
+	done := ctx.Done()
 	w, answer := b.line(n, ctx.Err() != nil)
 	switch {
 	case answer == core.Full:
@@ -30,7 +31,7 @@ func (b *Bulkhead) wait(ctx context.Context, now clock.Instant, n int64) (clock.
 		return now, b.reject(ctx, b.interrupted(ctx))
 	}
 	begun := now.OrNow()
-	outcome := w.Wait(ctx, b.maxWait)
+	outcome := w.Wait(done, b.maxWait)
 	end := clock.Now()
 	b.waits.Record(int64(end.Sub(begun)))
 	return end, b.waitedFor(ctx, w, n, outcome)

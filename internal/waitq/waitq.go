@@ -5,7 +5,7 @@
 //	mu.Lock()
 //	w := queue.Push(want)
 //	mu.Unlock()
-//	outcome := w.Wait(ctx, limit)       // by whoever waits
+//	outcome := w.Wait(done, limit)      // by whoever waits
 //
 //	var out waitq.Batch[T]
 //	mu.Lock()
@@ -17,10 +17,7 @@
 // handed something in that very moment: Taken tells what.
 package waitq
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // maxSpare bounds how many waiters a queue keeps for later: enough for any queue that is not itself the
 // problem, and a few hundred kilobytes at most.
@@ -55,7 +52,7 @@ type Outcome uint8
 const (
 	Granted   Outcome = iota // by a Grant
 	Dismissed                // by a Dismiss
-	Ended                    // by the end of the context
+	Ended                    // by done: whoever waits has no more time
 	Late                     // by the limit
 )
 
@@ -150,9 +147,12 @@ func (b *Batch[T]) Wake() {
 	b.first, b.last = nil, nil
 }
 
-// Wait waits until w is granted something or dismissed, but not longer than limit, 0 meaning as long as ctx allows. After Ended and Late
+// Wait waits until w is granted something or dismissed, but not longer than limit, 0 meaning until done is closed. After Ended and Late
 // w is still in the queue or on its way out: see Remove and Taken.
-func (w *Waiter[T]) Wait(ctx context.Context, limit time.Duration) Outcome {
+//
+// It takes a channel and no context, whose Done is somebody else's code: should that panic, it must do so before the Push, or the
+// waiter would stay in the queue for good.
+func (w *Waiter[T]) Wait(done <-chan struct{}, limit time.Duration) Outcome {
 	var late <-chan time.Time
 	if limit > 0 {
 		if w.timer == nil {
@@ -166,7 +166,7 @@ func (w *Waiter[T]) Wait(ctx context.Context, limit time.Duration) Outcome {
 	select {
 	case <-w.turn:
 		return w.told
-	case <-ctx.Done():
+	case <-done:
 		return Ended
 	case <-late:
 		return Late

@@ -1,7 +1,6 @@
 package waitq
 
 import (
-	"context"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -92,14 +91,14 @@ func tell(q *Queue[string], w *Waiter[string], what Outcome) {
 
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		canceled, cancel := context.WithCancel(context.Background())
-		cancel()
+		canceled := make(chan struct{})
+		close(canceled)
 		var q Queue[string]
 		w := q.Push("")
 		// The timer is used again and again, and what an earlier Wait left in it must not end a later one.
 		for range 3 {
 			begun := time.Now()
-			if got := w.Wait(context.Background(), time.Second); got != Late || time.Since(begun) != time.Second {
+			if got := w.Wait(nil, time.Second); got != Late || time.Since(begun) != time.Second {
 				t.Fatalf("got %v after %v, want Late after 1s", got, time.Since(begun))
 			}
 			if got := w.Wait(canceled, time.Second); got != Ended {
@@ -108,7 +107,7 @@ func TestWait(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			for _, what := range []Outcome{Granted, Dismissed} {
 				tell(&q, w, what)
-				if got := w.Wait(context.Background(), 0); got != what {
+				if got := w.Wait(nil, 0); got != what {
 					t.Fatalf("got %v, want %v", got, what)
 				}
 				q.Recycle(w)
@@ -120,7 +119,7 @@ func TestWait(t *testing.T) {
 				time.Sleep(time.Second - 1)
 				tell(&q, w, Granted)
 			}()
-			if got := w.Wait(context.Background(), time.Second); got != Granted {
+			if got := w.Wait(nil, time.Second); got != Granted {
 				t.Fatalf("got %v, want Granted", got)
 			}
 			q.Recycle(w)
@@ -148,7 +147,7 @@ func TestHandingOver(t *testing.T) {
 			q.Grant(w, &b)
 			b.Wake()
 		}()
-		if got := w.Wait(context.Background(), 0); got != Granted || w.Value != "a letter" {
+		if got := w.Wait(nil, 0); got != Granted || w.Value != "a letter" {
 			t.Errorf("%v with %q", got, w.Value)
 		}
 		q.Recycle(w)
@@ -219,7 +218,7 @@ func TestWakeDoesNotLookAtWhomItHasWoken(t *testing.T) {
 				mu.Lock()
 				w := q.Push(0)
 				mu.Unlock()
-				w.Wait(context.Background(), 0)
+				w.Wait(nil, 0)
 				mu.Lock()
 				q.Recycle(w)
 				mu.Unlock()
