@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -42,3 +43,56 @@ func TestATimerOfAnEarlierRateIsNoAdmission(t *testing.T) {
 		}
 	})
 }
+
+// The timer may go off, and the rate change, before its owner gets up: he waits on. Here he does not hear of the change otherwise.
+func TestATimerThatGoesOffAsTheRateChangesIsNoAdmission(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{Rate: 1, Burst: 1, MaxWait: time.Hour})
+		begun := clock.Now()
+		l.Allow()
+		ctx := &asked{context.Background(), func() {
+			l.mu.Lock()
+			l.era.Load().changed = nil
+			l.mu.Unlock()
+			l.SetRate(1, time.Minute)
+		}}
+		if _, err := l.Acquire(ctx); err != nil || clock.Now().Sub(begun) != time.Minute {
+			t.Errorf("after %v: %v, want an admission after 1m", clock.Now().Sub(begun), err)
+		}
+	})
+}
+
+// An asked context does something when it is first asked for Done, which is when a caller has looked at his place and is about to wait.
+type asked struct {
+	context.Context
+	do func()
+}
+
+func (a *asked) Done() <-chan struct{} {
+	if do := a.do; do != nil {
+		a.do = nil
+		do()
+	}
+	return a.Context.Done()
+}
+
+// A deadline in the year 1 is farther away than the longest Duration, and over all the same.
+func TestSemantics10ADeadlineFarInThePastIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{Rate: 1, Burst: 1, MaxWait: time.Hour})
+		begun := clock.Now()
+		l.Allow()
+		ctx, cancel := context.WithDeadline(context.Background(), time.Time{})
+		defer cancel()
+		if _, err := l.Acquire(ctx); !errors.Is(err, ErrLimited) {
+			t.Errorf("got %v, want ErrLimited", err)
+		}
+		if _, err := l.Acquire(dueInTheYear1{context.Background()}); !errors.Is(err, ErrLimited) || clock.Now() != begun {
+			t.Errorf("after %v: %v, want ErrLimited at once", clock.Now().Sub(begun), err)
+		}
+	})
+}
+
+type dueInTheYear1 struct{ context.Context }
+
+func (dueInTheYear1) Deadline() (time.Time, bool) { return time.Time{}, true }

@@ -46,7 +46,7 @@ func (l *Limiter) patience(ctx context.Context, came, now clock.Instant) int64 {
 	}
 	within := l.maxWait - int64(now.Sub(came))
 	if deadline, ok := ctx.Deadline(); ok {
-		within = min(within, int64(deadline.Sub(now.Time()))-1)
+		within = min(within, max(0, int64(deadline.Sub(now.Time())))-1) // Sub saturates: one less might be the longest time of all
 	}
 	return max(0, within)
 }
