@@ -111,7 +111,7 @@
 // # Events
 //
 // mettle.StateChanged, with the time spent in the state that ends, the calls and failures counted in it, and as
-// Err the error that tripped it (none where a slow success did). Where the breaker only observes, From and To are
+// Err the error that tripped it (none where a success did, one that was slow or the last of Window.Min). Where the breaker only observes, From and To are
 // both "observe-only". A change by hand has context.Background(). mettle.Rejected for each rejection, with the
 // *mettle.RejectedError as Err. Events of different goroutines may arrive in another order than they happened in.
 //
@@ -132,9 +132,8 @@
 // # Cost
 //
 // Closed: a few nanoseconds, no allocation, no clock read. Rate adds a lock that is hardly ever contended, and
-// one clock read at the call's end if it has Time; SlowAfter and Custom need two clock reads. A window of n calls
-// keeps n/8 bytes, twice that with Slow, and one of time about 500. A failure that opens the breaker makes the
-// next period.
+// one clock read at the call's end if it has Time; SlowAfter and Custom need two clock reads. A window keeps about
+// 500 bytes, and one of n calls n/8 more, or n/4 with Slow. A failure that opens the breaker makes the next period.
 //
 // Open: rejecting costs less than admitting, without a clock read for most of the cooldown if there is no
 // Observer. Half-open: one clock read. No allocation in any state.

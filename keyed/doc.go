@@ -33,11 +33,13 @@
 //
 // Nor is one dropped that remembers something. It is asked: by its method Fresh() bool, which says whether it is as good as a new one; a stack is
 // fresh if all of its policies are; any other is fresh if the State of its Describe is empty or "closed". So a rate limit
-// stays until its whole burst is back, and a breaker while it is open or half-open, but not for ever: one that would have admitted a probe for as long as its
-// MaxCooldown, and nobody came, is of no use any more. A policy that can tell nothing is taken to be fresh.
+// stays until its whole burst is back, and it and a bulkhead for as long as a hand has given them another limit. A breaker stays while it is
+// open or half-open, but not for ever: one that would have admitted a probe for as long as its MaxCooldown, and nobody came, is of no use any more.
+// A policy that can tell nothing is taken to be fresh.
 //
-// Of the rest, a policy goes when it has had no call for Idle, soon after, and at once when its place is needed for another key: one that had
-// no call for some time, if there is one. When the map is full of policies that must stay, calls of other keys are rejected; each tries again whether there is
+// Of the rest, a policy goes when it has had no call for Idle: soon after in a busy program, and the later the fewer calls there are, since
+// calls do the tidying. It goes at once when its place is needed for another key: one that had no call for some time, if there is one.
+// When the map is full of policies that must stay, calls of other keys are rejected; each tries again whether there is
 // room by now. With very many keys that may take notice only after Max microseconds.
 //
 // # Errors
