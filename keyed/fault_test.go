@@ -2,6 +2,7 @@ package keyed_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -120,4 +121,25 @@ func TestAPanicOfFreshInASweepGivesTheCallBack(t *testing.T) {
 			t.Errorf("kept %s: somebody is taken to be in use", got)
 		}
 	})
+}
+
+// The last place may go to somebody else while New is at work.
+func TestAMapThatFillsUpDuringNew(t *testing.T) {
+	for _, stale := range []bool{false, true} {
+		var m *keyed.Map[string]
+		m = keyed.New(keyed.Config[string]{Max: 1, New: func(k string) mettle.Policy {
+			if k == "slow" {
+				m.For("quick").Do(bg, nothing)
+				of(m, "quick").stale = stale
+			}
+			return &tagged{}
+		}})
+		err := m.For("slow").Do(bg, nothing)
+		if stale && (!errors.Is(err, keyed.ErrFull) || keys(m) != "quick") {
+			t.Errorf("where quick must stay: %v, kept %s", err, keys(m))
+		}
+		if !stale && (err != nil || keys(m) != "slow") {
+			t.Errorf("where quick may go: %v, kept %s", err, keys(m))
+		}
+	}
 }
