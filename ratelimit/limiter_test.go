@@ -75,3 +75,50 @@ func TestCallersWaitInTheOrderInWhichTheyCame(t *testing.T) {
 		}
 	})
 }
+
+// What several calls at once are told is about several calls at once.
+func TestSemantics2RetryAfterIsForAsMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []ratelimit.Config{{Rate: 3, Per: 3 * time.Second, Burst: 3}, {Rate: 3, Per: 2 * time.Second, Strict: true}} {
+			l := ratelimit.New(c)
+			l.Allow()
+			time.Sleep(time.Second / 2)
+			l.AllowN(2)
+			rejected := wantRejection(t, l.AcquireN(bg, 3), ratelimit.ErrLimited)
+			d, ok := rejected.RetryAfter()
+			if one, _ := wantRejection(t, l.Do(bg, nothing)).RetryAfter(); !ok || d <= one {
+				t.Errorf("RetryAfter is %v, %v for three calls and %v for one", d, ok, one)
+			}
+			time.Sleep(d - 1)
+			if l.AllowN(3) {
+				t.Errorf("three were let in before %v", d)
+			}
+			if time.Sleep(1); !l.AllowN(3) {
+				t.Errorf("three were rejected after %v", d)
+			}
+		}
+	})
+}
+
+// Each way in counts, and each way out.
+func TestAllAreCounted(t *testing.T) {
+	both(t, func(t *testing.T, c ratelimit.Config) {
+		c.Rate, c.Burst, c.Per = 5, 5*c.Burst, time.Hour
+		for _, c.Observer = range []mettle.Observer{nil, func(context.Context, mettle.Event) {}} {
+			l := ratelimit.New(c)
+			for range 2 {
+				l.Allow()
+				l.AllowN(1)
+				l.Acquire(bg)
+				l.AcquireN(bg, 1)
+				l.Do(bg, nothing)
+			}
+			l.ReserveN(6)
+			wantMetric(t, l, "admitted", 5)
+			wantMetric(t, l, "rejections", 6)
+			l.Reserve()
+			wantMetric(t, l, "admitted", 6)
+			wantMetric(t, l, "waited", 0)
+		}
+	})
+}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/mettle-go/mettle/internal/clock"
+	core "github.com/mettle-go/mettle/internal/core/ratelimit"
 )
 
 // Between a caller's look at the rate and his place in the log the rate may change.
@@ -96,3 +98,70 @@ func TestSemantics10ADeadlineFarInThePastIsOver(t *testing.T) {
 type dueInTheYear1 struct{ context.Context }
 
 func (dueInTheYear1) Deadline() (time.Time, bool) { return time.Time{}, true }
+
+// Who finds the word taken away, and has to wait for the lock until the rate has changed, takes his place in the line that there is then.
+func TestWhoComesAmidSetRateStandsInTheNewLine(t *testing.T) {
+	l := New(Config{Rate: 1, Per: time.Hour, Burst: 1})
+	l.Allow()
+	freed := l.Reserve()
+	l.Reserve()
+	freed.Cancel() // now the word does not tell all
+	l.mu.Lock()
+	places := make(chan place)
+	go func() {
+		p, _, _ := l.take(int64(clock.Now()), 1, math.MaxInt64)
+		places <- p
+	}()
+	for range 1000 {
+		runtime.Gosched() // he comes as far as to the lock
+	}
+	l.era.Store(l.era.Load().succeed(bounds{2, time.Hour, 1, false}, int64(clock.Now())))
+	l.mu.Unlock()
+	if p := <-places; p.era != l.era.Load() {
+		t.Error("he stands in the old line")
+	}
+}
+
+// Once no freed place is waiting any more, the word tells all again, and nobody needs the lock.
+func TestTheWordComesBack(t *testing.T) {
+	for name, do := range map[string]func(*Limiter){
+		"Describe":   func(l *Limiter) { l.Describe() },
+		"Fresh":      func(l *Limiter) { l.Fresh() },
+		"SetRate":    func(l *Limiter) { l.SetRate(2, time.Hour) },
+		"Cancel":     func(l *Limiter) { l.Reserve().Cancel() },
+		"RetryAfter": func(l *Limiter) { l.limited.RetryAfter() },
+	} {
+		l := New(Config{Rate: 1, Burst: 1})
+		l.mu.Lock()
+		l.era.Load().hold()
+		l.mu.Unlock()
+		if do(l); l.era.Load().word.Load() == core.Held {
+			t.Errorf("after %s it tells nothing", name)
+		}
+	}
+}
+
+func TestSpareWaitersAreUsedAgainAndBounded(t *testing.T) {
+	l := New(Config{Rate: 1, Burst: 1})
+	for range 2 {
+		seen := map[*waiter]bool{}
+		for range 2 * maxSpare {
+			seen[l.sit()] = true
+		}
+		if l.spare != nil || l.spares != 0 || len(seen) != 2*maxSpare {
+			t.Fatalf("%d are said to be kept of none, and %d were given out, want %d", l.spares, len(seen), 2*maxSpare)
+		}
+		for w := range seen {
+			l.rise(w)
+		}
+		kept := 0
+		for w := l.spare; w != nil; w = w.next {
+			if kept++; !seen[w] {
+				t.Fatal("a new waiter while used ones are kept")
+			}
+		}
+		if kept != maxSpare || l.spares != maxSpare {
+			t.Fatalf("%d are kept, said to be %d, want %d", kept, l.spares, maxSpare)
+		}
+	}
+}

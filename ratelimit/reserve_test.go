@@ -143,6 +143,33 @@ func TestSetRateConcernsWhoWaits(t *testing.T) {
 	})
 }
 
+// Between two looks at a reservation the rate may change more than once.
+func TestAReservationFollowsAllChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Config{Rate: 1, Burst: 1})
+		l.Allow()
+		r := l.Reserve()
+		for _, per := range []time.Duration{time.Minute, time.Second, time.Hour} {
+			l.SetRate(1, per)
+		}
+		if d := r.Delay(); d != time.Hour {
+			t.Errorf("a delay of %v, want 1h", d)
+		}
+		l = ratelimit.New(ratelimit.Config{Rate: 3, Strict: true})
+		l.AllowN(3)
+		r, three := l.Reserve(), l.ReserveN(3)
+		for _, rate := range []int{3, 2, 3} { // with 2 the three are too many, for good
+			l.SetRate(rate, time.Minute)
+		}
+		if d := r.Delay(); d != time.Minute {
+			t.Errorf("strictly, a delay of %v, want 1m", d)
+		}
+		if three.OK() {
+			t.Error("what was void is OK again")
+		}
+	})
+}
+
 func TestSetRateGivesNoBurstBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ratelimit.New(ratelimit.Config{Rate: 1, Per: time.Hour, Burst: 5})
