@@ -22,13 +22,17 @@ var (
 // An Error says how the tasks of a scope ended that did not all succeed.
 //
 // It unwraps to each failure and, if the context given to Run or Map has ended, to that context's error and cause. It is
-// never unwrapped to a single failure, so callers find one type whatever the number. Treat it as read-only.
+// never unwrapped to a single failure, so callers find one type whatever the number. A failure may itself be or wrap the
+// *Error of a scope within the task: errors form a tree as scopes do. Handle and Split take it apart by kinds of failures.
+// Printed by %v it is one line, by %+v a line for each kind of failure.
+//
+// Treat an Error as read-only. A nil *Error is no failure to each of its methods; see Err before you return one.
 type Error struct {
 	// Failures holds each failure: a *ItemError each in the order of the items, from Map; what the task or the body
 	// returned, or its *PanicError, in the order in which they happened, from Run.
 	Failures []error
 	// Cause is why the scope was canceled: the failure that was one too many, or the cause of the context given to
-	// Run or Map. Nil means that it was not, and everything was tried.
+	// Run or Map. Nil means that it was not, and everything was tried. Both parts of a Split keep it.
 	Cause error
 
 	// How many tasks or items ended in which way; each counts once. The body of Run counts as a task if it returned
@@ -43,32 +47,21 @@ type Error struct {
 	items   int          // of Map
 	started int          // the items below this one were started
 	missed  []*ItemError // failed and canceled items by index
+	whole   int          // of a part made by Split: how many tasks or items the scope had; else 0
+	handled bool         // made by Handle, of errors that do not come from one scope
 }
 
-// The number of failures that the message tells in full.
-const told = 3
+// told is how many failures a message tells, and widest how many bytes of each.
+const (
+	told   = 3
+	widest = 500
+)
 
-// Error tells in one line how many tasks ended in which way and the first three failures.
+// Error tells in one line how many tasks ended in which way and the first three failures, each cut to 500 bytes. Print
+// an Error by %+v to see more.
 func (e *Error) Error() string {
-	total := e.Succeeded + e.Failed + e.Canceled + e.NotStarted
-	noun := "task"
-	if e.items > 0 {
-		noun = "item"
-	}
-	if total != 1 {
-		noun += "s"
-	}
-	var counts []string
-	for _, c := range []struct {
-		n   int
-		did string
-	}{{e.Failed, "failed"}, {e.Canceled, "canceled"}, {e.NotStarted, "never started"}} {
-		switch {
-		case c.n > 0 && counts == nil:
-			counts = append(counts, fmt.Sprintf("%d of %d %s %s", c.n, total, noun, c.did))
-		case c.n > 0:
-			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.did))
-		}
+	if e == nil {
+		return "group: no failure"
 	}
 	why := e.Failures[:min(told, len(e.Failures))]
 	if e.parent != nil {
@@ -81,18 +74,69 @@ func (e *Error) Error() string {
 	if more := len(e.Failures) - told; more > 0 {
 		reasons = slices.Insert(reasons, told, fmt.Sprintf("and %d more", more))
 	}
-	return "group: " + strings.Join(counts, ", ") + ": " + strings.Join(reasons, "; ")
+	parts := slices.DeleteFunc([]string{e.counts(), strings.Join(reasons, "; ")}, func(s string) bool { return s == "" })
+	return "group: " + strings.Join(parts, ": ")
 }
+
+// counts tells how many ended in which way but well.
+func (e *Error) counts() string {
+	if e.handled {
+		return fmt.Sprintf("handled, with %d left", len(e.Failures))
+	}
+	noun := "task"
+	if e.items > 0 {
+		noun = "item"
+	}
+	if e.total() != 1 {
+		noun += "s"
+	}
+	var counts []string
+	for _, c := range []struct {
+		n   int
+		did string
+	}{{e.Failed, "failed"}, {e.Canceled, "canceled"}, {e.NotStarted, "never started"}} {
+		switch {
+		case c.n > 0 && counts == nil:
+			counts = append(counts, fmt.Sprintf("%d of %d %s %s", c.n, e.total(), noun, c.did))
+		case c.n > 0:
+			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.did))
+		}
+	}
+	return strings.Join(counts, ", ")
+}
+
+// total returns how many tasks or items the scope had.
+func (e *Error) total() int {
+	if e.whole > 0 {
+		return e.whole
+	}
+	return e.Succeeded + e.Failed + e.Canceled + e.NotStarted
+}
+
+// lines puts what has several lines into one. A bare carriage return would let a terminal overwrite it.
+var lines = strings.NewReplacer("\r\n", "; ", "\n", "; ", "\r", "; ")
 
 // line returns err's text as a part of a longer line.
 func line(err error) string {
-	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "group: "), "\n", "; ")
+	s := strings.TrimSpace(strings.TrimPrefix(err.Error(), "group: "))
+	return cut(lines.Replace(s[:min(len(s), widest+1)]))
+}
+
+// cut returns s, or its beginning if it is too long to be read.
+func cut(s string) string {
+	if len(s) <= widest {
+		return s
+	}
+	return strings.ToValidUTF8(s[:widest], "") + "…"
 }
 
 // Unwrap returns Failures and, if the context given to Run or Map has ended, an error that is both that context's
 // error and its cause. If a policy rejected some calls and others ran, the rejections are returned without their
 // mettle.ErrRejected: functions did run. Failures and Item still tell it of each.
 func (e *Error) Unwrap() []error {
+	if e == nil {
+		return nil
+	}
 	errs := make([]error, 0, len(e.Failures)+1)
 	for _, err := range e.Failures {
 		if e.ran {
@@ -108,8 +152,8 @@ func (e *Error) Unwrap() []error {
 
 // Item returns how the i-th item of Map ended: nil if it succeeded, ErrNotStarted if it was never started, or else a
 // *ItemError, which holds its failure or what it returned when it was canceled. Of a nil *Error every item succeeded.
-// It takes a binary search among the items that did not succeed. Item panics if there is no i-th item; an error of
-// Run has none.
+// Of a part made by Split, Item tells only what that part holds, and returns nil for all else. It takes a binary search
+// among the items that did not succeed. Item panics if there is no i-th item; an error of Run has none.
 func (e *Error) Item(i int) error {
 	if e == nil {
 		return nil
