@@ -1,0 +1,87 @@
+package queue
+
+import (
+	"context"
+	"iter"
+
+	"github.com/mettle-go/mettle/internal/mark"
+)
+
+// Done tells that an item that was got has been processed. Queues whose Wait nobody calls need no Done. It panics if
+// there were more Dones than items got.
+func (q *Queue[T]) Done() { q.finish(1) }
+
+// Wait returns nil as soon as nothing is unfinished: every item put has been got and its Done called. It returns an
+// error that is both ctx's and its cause if ctx ends first. Items may be put in the meantime; Wait waits for them too.
+func (q *Queue[T]) Wait(ctx context.Context) error {
+	if q.finished() {
+		return nil
+	}
+	q.join.Lock()
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+		q.joiners.Store(true)
+	}
+	idle := q.idle
+	q.join.Unlock()
+	// Again: a Done counts first and then looks for joiners, so that one which missed us is seen now.
+	if q.finished() {
+		return nil
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return mark.Ended(ctx)
+	}
+}
+
+// All returns the items as they come, each gotten as by Get, until the queue is closed and empty or ctx has ended;
+// ctx.Err tells which. Each item is Done when the loop's body is through with it, also when it breaks out, returns or
+// panics. The iterator may be used by several goroutines at once, and again: each item goes to one of them.
+func (q *Queue[T]) All(ctx context.Context) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for {
+			v, err := q.Get(ctx)
+			if err != nil || !q.process(yield, v) {
+				return
+			}
+		}
+	}
+}
+
+func (q *Queue[T]) process(yield func(T) bool, v T) bool {
+	defer q.Done()
+	return yield(v)
+}
+
+// finish counts n items as done.
+func (q *Queue[T]) finish(n uint64) {
+	for {
+		done := q.done.Load()
+		if done+n > q.out.count.Load() {
+			panic("queue: Done: more often than items were got")
+		}
+		if q.done.CompareAndSwap(done, done+n) {
+			break
+		}
+	}
+	if !q.joiners.Load() || !q.finished() {
+		return
+	}
+	q.join.Lock()
+	// Looking again: who came to Wait since then has not seen that moment, and more may have been put before he came.
+	if q.idle != nil && q.finished() {
+		close(q.idle)
+		q.idle = nil
+		q.joiners.Store(false)
+	}
+	q.join.Unlock()
+}
+
+// finished tells whether nothing is unfinished.
+func (q *Queue[T]) finished() bool {
+	// In this order: done never passes the count, so if they are the same now, they were all the while in between.
+	done := q.done.Load()
+	return done == q.in.count.Load()
+}
