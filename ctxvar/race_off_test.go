@@ -1,0 +1,5 @@
+//go:build !race
+
+package ctxvar_test
+
+const raceEnabled = false
