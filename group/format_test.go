@@ -75,6 +75,15 @@ func TestFormat(t *testing.T) {
 		distinct[i] = errors.New(strings.Repeat("x", i+1))
 	}
 	short := run(first, fail, succeed)
+	gone := func() error {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		return group.RunWith(ctx, first, func(g *group.Group) error {
+			g.Go(func(ctx context.Context) error { cancel(errMissing); return ctx.Err() })
+			g.Go(succeed)
+			g.Go(succeed)
+			return nil
+		})
+	}()
 	for _, tt := range []struct {
 		name, format string
 		err          error
@@ -109,6 +118,9 @@ func TestFormat(t *testing.T) {
 	1 × item 7: xxxxxxxx
 	1 × item 8: xxxxxxxxx
 	and 15 more of 15 kinds`},
+		{"canceled inner scope", "%+v", errorOf(t, errBoom, gone, fmt.Errorf("again: %w", gone)),
+			"group: 3 of 3 items failed\n\t2 × # of # tasks canceled, # never started: context canceled: missing; first: item 1: " +
+				"1 of 3 tasks canceled, 2 never started: context canceled: missing\n\t1 × item 0: boom"},
 		{"handled", "%+v", errorOf(t, errMissing, errBroken).Handle(
 			group.If(is(errMissing), func(*group.Error) error { return io.ErrShortWrite })),
 			"group: handled, with 2 left\n\t1 × short write\n\t1 × item 1: broken"},
@@ -159,7 +171,7 @@ func TestFormatOfPanics(t *testing.T) {
 }
 
 func TestMessagesAreCut(t *testing.T) {
-	huge := errorOf(t, errors.New(strings.Repeat("ä\n", 1<<20)), fmt.Errorf("%w: b", errors.New(strings.Repeat("x", 1<<20))))
+	huge := errorOf(t, errors.New("x"+strings.Repeat("ä", 1<<20)+"\n"), fmt.Errorf("%w: b", errors.New(strings.Repeat("x", 1<<20))))
 	line, report := huge.Error(), fmt.Sprintf("%+v", huge)
 	if len(line) > 1200 || strings.Contains(line, "\n") || strings.Count(line, "…") != 2 || !utf8.ValidString(line) {
 		t.Errorf("%d bytes: %q", len(line), line)

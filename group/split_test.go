@@ -299,4 +299,17 @@ func TestSplitOfRejections(t *testing.T) {
 	if matched == nil || rest == nil || errors.Is(matched, mettle.ErrRejected) || !errors.Is(matched, errMissing) {
 		t.Errorf("%v and %v, want a part that is not a rejection as a whole", matched, rest)
 	}
+	// The same of what Handle puts together, and of an error that is no scope's, where nothing may have run.
+	pass := group.If(is(errMissing), func(part *group.Error) error { return part.Failures[0] })
+	if err := errorOf(t, rejected, errBroken).Handle(pass); errors.Is(err, mettle.ErrRejected) || !errors.Is(err, errMissing) {
+		t.Errorf("%v, want no rejection", err)
+	}
+	for err, want := range map[error]bool{rejected: true, errors.Join(errMissing, errBroken): false} {
+		_ = group.Handle(err, group.On[error](func(part *group.Error) error {
+			if errors.Is(part, mettle.ErrRejected) != want {
+				t.Errorf("%v: rejected is %v, want %v", part, !want, want)
+			}
+			return nil
+		}))
+	}
 }
