@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/slogtest"
+	"time"
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/ctxvar"
@@ -107,17 +108,21 @@ func TestHandler(t *testing.T) {
 func TestHandlerOfSiblings(t *testing.T) {
 	var b bytes.Buffer
 	ctx := tenant.With(t.Context(), 7)
-	base := textLog(&b, tenant).WithGroup("g").With("z", 0)
+	base := textLog(&b, tenant)
+	for _, name := range []string{"e", "f", "g"} { // a slice of them has room for a fourth
+		base = base.WithGroup(name)
+	}
+	base = base.With("z", 0)
 	x, y := base.With("x", 1), base.With("y", 2)
 	gx, gy := base.WithGroup("x"), base.WithGroup("y")
 	for _, l := range []*slog.Logger{base, x, y, gx, gy} {
 		l.InfoContext(ctx, "m", "a", 1)
 	}
-	want := `msg=m g.z=0 g.a=1 tenant=7
-msg=m g.z=0 g.x=1 g.a=1 tenant=7
-msg=m g.z=0 g.y=2 g.a=1 tenant=7
-msg=m g.z=0 g.x.a=1 tenant=7
-msg=m g.z=0 g.y.a=1 tenant=7
+	want := `msg=m e.f.g.z=0 e.f.g.a=1 tenant=7
+msg=m e.f.g.z=0 e.f.g.x=1 e.f.g.a=1 tenant=7
+msg=m e.f.g.z=0 e.f.g.y=2 e.f.g.a=1 tenant=7
+msg=m e.f.g.z=0 e.f.g.x.a=1 tenant=7
+msg=m e.f.g.z=0 e.f.g.y.a=1 tenant=7
 `
 	if b.String() != want {
 		t.Errorf("%s\nwant\n%s", b.String(), want)
@@ -129,7 +134,7 @@ func TestHandlerLeavesTheRecordAlone(t *testing.T) {
 	var b bytes.Buffer
 	ctx := tenant.With(t.Context(), 7)
 	var r slog.Record
-	for i := range 6 { // more than a record holds in itself
+	for i := range 8 { // more than a record holds in itself, and room for another
 		r.AddAttrs(slog.Int("a", i))
 	}
 	h := textLog(&b, tenant).Handler()
@@ -139,8 +144,45 @@ func TestHandlerLeavesTheRecordAlone(t *testing.T) {
 		failed = errors.Join(failed, h.Handle(ctx, r))
 	}
 	copied.AddAttrs(slog.Int("b", 1))
-	if failed != nil || strings.Contains(b.String(), "BUG") || strings.Count(b.String(), "tenant=7") != 2 || r.NumAttrs() != 6 {
+	if failed != nil || strings.Contains(b.String(), "BUG") || strings.Count(b.String(), "tenant=7") != 2 || r.NumAttrs() != 8 {
 		t.Errorf("%v, %d attributes: %s", failed, r.NumAttrs(), b.String())
+	}
+}
+
+// last keeps the record that it was given last.
+type last struct {
+	nowhere
+	r *slog.Record
+}
+
+func (l last) Handle(_ context.Context, r slog.Record) error {
+	*l.r = r
+	return errDown
+}
+
+var errDown = errors.New("down")
+
+func (l last) WithGroup(string) slog.Handler { return l }
+
+func TestHandlerPassesAllElseOn(t *testing.T) {
+	sources := []ctxvar.Source{tenant, requestID}
+	var got slog.Record
+	h := ctxvar.Handler(last{r: &got}, sources...)
+	sources[0] = requestID // the caller's to use
+	ctx := tenant.With(t.Context(), 7)
+	for name, h := range map[string]slog.Handler{"plain": h, "group": h.WithGroup("g")} {
+		r := slog.NewRecord(time.Unix(17, 0), slog.LevelError, "m", 42)
+		if err := h.Handle(ctx, r); err != errDown {
+			t.Errorf("%s: error %v, want the next handler's", name, err)
+		}
+		if !got.Time.Equal(r.Time) || got.Level != r.Level || got.Message != r.Message || got.PC != r.PC {
+			t.Errorf("%s: %+v, want %+v", name, got, r)
+		}
+		found := false
+		got.Attrs(func(a slog.Attr) bool { found = found || a.Equal(slog.Int("tenant", 7)); return true })
+		if !found {
+			t.Errorf("%s: the attribute is missing", name)
+		}
 	}
 }
 

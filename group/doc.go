@@ -52,6 +52,18 @@
 //		use(page)
 //	}
 //
+// Some failures can be lived with. Handle takes an error apart by kinds, also through inner scopes; each handler gets
+// all failures of its kind, and what none of them takes is returned:
+//
+//	return group.Handle(err,
+//		group.On[*fs.PathError](func(missing *group.Error) error {
+//			log.Print(missing)
+//			return nil
+//		}))
+//
+// Error.Split is the same for any condition, without handlers. Printed by %+v, or given to slog as it is, an *Error
+// counts its failures by kind: a thousand take a few lines.
+//
 // A cancellation by the scope is not a failure. An error counts as one if the scope had been canceled before and the
 // error is, to errors.Is, the error or the cause of the scope's context. A *Error with failures of its own, from a
 // scope within the task, stays a failure.
@@ -104,4 +116,19 @@
 // Right: return, since Run waits; and let the tasks start what comes next.
 //
 // Wrong: results that tasks append to a shared slice. Right: Map, or one variable for each task, read after Run.
+//
+// Wrong: a part of a Split returned as it is. A nil *Error in an error is not nil.
+//
+//	_, rest := all.Split(missing)
+//	return rest
+//
+// Right: rest.Err().
+//
+// Wrong: the method Handle after errors.AsType, of an error that may be no *Error: it is then called for a nil one, and
+// the error is lost.
+//
+//	all, _ := errors.AsType[*group.Error](err)
+//	return all.Handle(ignoreMissing)
+//
+// Right: group.Handle(err, ignoreMissing).
 package group

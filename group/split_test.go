@@ -304,6 +304,10 @@ func TestSplitOfRejections(t *testing.T) {
 	if err := errorOf(t, rejected, errBroken).Handle(pass); errors.Is(err, mettle.ErrRejected) || !errors.Is(err, errMissing) {
 		t.Errorf("%v, want no rejection", err)
 	}
+	wrapped := fmt.Errorf("load: %w", errorOf(t, errMissing, errBroken))
+	if err := group.Handle(wrapped, group.If(is(errMissing), func(*group.Error) error { return rejected })); errors.Is(err, mettle.ErrRejected) {
+		t.Errorf("%v, want no rejection", err)
+	}
 	for err, want := range map[error]bool{rejected: true, errors.Join(errMissing, errBroken): false} {
 		_ = group.Handle(err, group.On[error](func(part *group.Error) error {
 			if errors.Is(part, mettle.ErrRejected) != want {
