@@ -102,6 +102,19 @@ func (*quiet) Error() string        { return "cannot load" }
 func (*quiet) Is(target error) bool { return target == io.ErrNoProgress }
 func (*quiet) Hint() string         { return "soon" }
 
+func (*quiet) As(target any) bool {
+	s, ok := target.(*silence)
+	if ok {
+		*s = "hush"
+	}
+	return ok
+}
+
+// silence is an error that quiet says it is.
+type silence string
+
+func (s silence) Error() string { return string(s) }
+
 type hinting interface {
 	error
 	Hint() string
@@ -152,6 +165,9 @@ func TestSplitKeepsWhatWraps(t *testing.T) {
 		}
 		if _, ok := errors.AsType[hinting](part); !ok {
 			t.Errorf("%v: the wrapper's method is not found", part)
+		}
+		if s, ok := errors.AsType[silence](part); !ok || s != "hush" {
+			t.Errorf("%v: the wrapper's As is not asked", part)
 		}
 		if !errors.Is(part, wrap) || !errors.Is(part, io.ErrNoProgress) || errors.Is(part, io.EOF) {
 			t.Errorf("%v is not what its wrapper is", part)
