@@ -112,17 +112,17 @@ func TestHandlerOfSiblings(t *testing.T) {
 	for _, name := range []string{"e", "f", "g"} { // a slice of them has room for a fourth
 		base = base.WithGroup(name)
 	}
+	gx, gy := base.WithGroup("x"), base.WithGroup("y")
 	base = base.With("z", 0)
 	x, y := base.With("x", 1), base.With("y", 2)
-	gx, gy := base.WithGroup("x"), base.WithGroup("y")
 	for _, l := range []*slog.Logger{base, x, y, gx, gy} {
 		l.InfoContext(ctx, "m", "a", 1)
 	}
 	want := `msg=m e.f.g.z=0 e.f.g.a=1 tenant=7
 msg=m e.f.g.z=0 e.f.g.x=1 e.f.g.a=1 tenant=7
 msg=m e.f.g.z=0 e.f.g.y=2 e.f.g.a=1 tenant=7
-msg=m e.f.g.z=0 e.f.g.x.a=1 tenant=7
-msg=m e.f.g.z=0 e.f.g.y.a=1 tenant=7
+msg=m e.f.g.x.a=1 tenant=7
+msg=m e.f.g.y.a=1 tenant=7
 `
 	if b.String() != want {
 		t.Errorf("%s\nwant\n%s", b.String(), want)

@@ -30,13 +30,12 @@ func (e *Error) Err() error {
 //
 // The account stays with the rest: Succeeded, Canceled, NotStarted and what Item knows of canceled and never started
 // items. In matched they are 0, except when there is no rest. Both parts have the Cause. Failed is the number of Failures
-// of the part; it adds up to e's unless the failures of one inner scope went both ways. Error tells counts of the
-// whole scope's total.
+// of the part; both add up to e's, unless the failures of an inner scope went both ways. The messages of both tell the
+// total of the whole scope.
 //
 // An *Error without failures, since all that happened was that its scope was canceled, is matched as a whole.
 //
-// Split panics if match is nil. It calls match once for each failure, and once for each
-// context that ended.
+// Split panics if match is nil. It calls match once for each failure and for each context that ended.
 func (e *Error) Split(match func(error) bool) (matched, rest *Error) {
 	if match == nil {
 		panic("group: Split: match is nil, want a function")
