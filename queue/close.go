@@ -18,8 +18,7 @@ func (q *Queue[T]) CloseNow() []T {
 func (q *Queue[T]) shut() {
 	q.in.mu.Lock()
 	q.closed.Store(true)
-	// Those who could still be served are: a Get has made room for them and is on its way to tell them.
-	out := q.admit()
+	var out batch[T]
 	for q.in.line.front != nil {
 		out.pop(&q.in.line)
 	}
@@ -32,7 +31,7 @@ func (q *Queue[T]) shut() {
 // others leave.
 func (q *Queue[T]) release(all bool) (rest []T) {
 	q.out.mu.Lock()
-	out := q.feed()
+	out := q.feed() // a Put may have brought an item and not seen yet that somebody waits
 	for q.out.line.front != nil {
 		out.pop(&q.out.line)
 	}

@@ -17,13 +17,7 @@ func (q *Queue[T]) Wait(ctx context.Context) error {
 	if q.finished() {
 		return nil
 	}
-	q.join.Lock()
-	if q.idle == nil {
-		q.idle = make(chan struct{})
-		q.joiners.Store(true)
-	}
-	idle := q.idle
-	q.join.Unlock()
+	idle := q.joiner()
 	// Again: a Done counts first and then looks for joiners, so that one which missed us is seen now.
 	if q.finished() {
 		return nil
@@ -34,6 +28,17 @@ func (q *Queue[T]) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return mark.Ended(ctx)
 	}
+}
+
+// joiner announces somebody who waits, and returns the channel that is closed when nothing is unfinished.
+func (q *Queue[T]) joiner() <-chan struct{} {
+	q.join.Lock()
+	defer q.join.Unlock()
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+		q.joiners.Store(true)
+	}
+	return q.idle
 }
 
 // All returns the items as they come, each gotten as by Get, until the queue is closed and empty or ctx has ended;
@@ -66,17 +71,21 @@ func (q *Queue[T]) finish(n uint64) {
 			break
 		}
 	}
-	if !q.joiners.Load() || !q.finished() {
-		return
+	if q.joiners.Load() && q.finished() {
+		q.tellJoiners()
 	}
+}
+
+// tellJoiners ends the Waits if nothing is unfinished, still: somebody may have come to Wait since the caller looked,
+// for an item that was put since.
+func (q *Queue[T]) tellJoiners() {
 	q.join.Lock()
-	// Looking again: who came to Wait since then has not seen that moment, and more may have been put before he came.
+	defer q.join.Unlock()
 	if q.idle != nil && q.finished() {
 		close(q.idle)
 		q.idle = nil
 		q.joiners.Store(false)
 	}
-	q.join.Unlock()
 }
 
 // finished tells whether nothing is unfinished.

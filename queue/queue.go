@@ -84,7 +84,7 @@ func (q *Queue[T]) TryPut(v T) error {
 	q.in.mu.Lock()
 	err := q.put(v)
 	q.in.mu.Unlock()
-	if q.getters.Load() {
+	if err == nil && q.getters.Load() {
 		q.settle()
 	}
 	return err
@@ -108,7 +108,7 @@ func (q *Queue[T]) TryGet() (T, error) {
 	q.out.mu.Lock()
 	v, err := q.get()
 	q.out.mu.Unlock()
-	if q.putters.Load() {
+	if err == nil && q.putters.Load() {
 		q.settle()
 	}
 	return v, err
@@ -139,17 +139,16 @@ func (q *Queue[T]) put(v T) error {
 
 // get is TryGet under out.mu.
 func (q *Queue[T]) get() (v T, err error) {
+	shut := q.closed.Load() // first: what any does not see then will never come
 	switch {
 	case q.out.line.front != nil: // whatever is there belongs to those who wait
 		return v, ErrEmpty
 	case q.any():
 		return q.pop(), nil
-	case !q.closed.Load():
-		return v, ErrEmpty
-	case q.any(): // put and closed since we looked
-		return q.pop(), nil
+	case shut:
+		return v, ErrClosed
 	}
-	return v, ErrClosed
+	return v, ErrEmpty
 }
 
 // room tells whether there is room for an item. The caller holds in.mu, under which room can only grow.

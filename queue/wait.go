@@ -18,10 +18,7 @@ func (q *Queue[T]) waitPut(ctx context.Context, v T) error {
 		q.settle()
 		return err
 	}
-	w := q.in.line.push()
-	w.value = v
-	q.putters.Store(true)
-	admitted := q.admit() // for a Get that made room before it could see us
+	w, admitted := q.linePut(v)
 	q.in.mu.Unlock()
 	if admitted.wake() {
 		q.settle()
@@ -49,6 +46,15 @@ func (q *Queue[T]) waitPut(ctx context.Context, v T) error {
 	return nil
 }
 
+// linePut puts v at the end of those who wait for room, and lets in whom there is room for after all: a Get may have
+// made some before it could see that anybody waits. The caller holds in.mu, and wakes the batch without it.
+func (q *Queue[T]) linePut(v T) (*waiter[T], batch[T]) {
+	w := q.in.line.push()
+	w.value = v
+	q.putters.Store(true)
+	return w, q.admit()
+}
+
 // waitGet is Get for when there was no item.
 func (q *Queue[T]) waitGet(ctx context.Context) (v T, err error) {
 	q.out.mu.Lock()
@@ -57,9 +63,7 @@ func (q *Queue[T]) waitGet(ctx context.Context) (v T, err error) {
 		q.settle()
 		return v, err
 	}
-	w := q.out.line.push()
-	q.getters.Store(true)
-	fed := q.feed() // for a Put that brought an item before it could see us
+	w, fed := q.lineGet()
 	q.out.mu.Unlock()
 	if fed.wake() {
 		q.settle()
@@ -85,6 +89,13 @@ func (q *Queue[T]) waitGet(ctx context.Context) (v T, err error) {
 		return v, ErrClosed
 	}
 	return v, nil
+}
+
+// lineGet is linePut for a Get. The caller holds out.mu.
+func (q *Queue[T]) lineGet() (*waiter[T], batch[T]) {
+	w := q.out.line.push()
+	q.getters.Store(true)
+	return w, q.feed()
 }
 
 // admit moves items from those who wait with them into the ring, while there is room. The caller holds in.mu, and
@@ -114,19 +125,21 @@ func (q *Queue[T]) feed() (b batch[T]) {
 // settle returns when nobody waits for what is there. Whoever moved an item calls it, since an item that is given out
 // makes room for a Put that waits, and its item is one for a Get that does.
 func (q *Queue[T]) settle() {
-	for moved := true; moved; {
-		moved = false
+	for {
 		if q.getters.Load() {
 			q.out.mu.Lock()
 			fed := q.feed()
 			q.out.mu.Unlock()
-			moved = fed.wake()
+			fed.wake()
 		}
-		if q.putters.Load() {
-			q.in.mu.Lock()
-			admitted := q.admit()
-			q.in.mu.Unlock()
-			moved = admitted.wake() || moved
+		if !q.putters.Load() {
+			return
+		}
+		q.in.mu.Lock()
+		admitted := q.admit()
+		q.in.mu.Unlock()
+		if !admitted.wake() {
+			return
 		}
 	}
 }

@@ -1,0 +1,222 @@
+package queue
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+)
+
+// The tests here stop a Put or a Get halfway, where another one may come in between.
+
+// halfPut puts v and does not look yet whether somebody waits for it.
+func halfPut(t *testing.T, q *Queue[int], v int) {
+	t.Helper()
+	q.in.mu.Lock()
+	defer q.in.mu.Unlock()
+	if err := q.put(v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// halfGet takes an item and does not look yet whether somebody waits for the room.
+func halfGet(t *testing.T, q *Queue[int]) {
+	t.Helper()
+	q.out.mu.Lock()
+	defer q.out.mu.Unlock()
+	if _, err := q.get(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// later runs fn in a goroutine and returns where to read what it says.
+func later(fn func() string) chan string {
+	said := make(chan string, 1)
+	go func() { said <- fn() }()
+	synctest.Wait()
+	return said
+}
+
+func laterPut(q *Queue[int], v int) chan string {
+	return later(func() string { return verdict(q.Put(context.Background(), v)) })
+}
+
+func laterGet(q *Queue[int]) chan string {
+	return later(func() string { return verdictOf(q.Get(context.Background())) })
+}
+
+// wantSaid fails unless want is what has been said by now.
+func wantSaid(t *testing.T, want string, said chan string) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case got := <-said:
+		if got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	default:
+		t.Fatalf("it waits, want %q", want)
+	}
+}
+
+func TestRoomBelongsToThoseWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New[int](1)
+		q.TryPut(1)
+		put := laterPut(q, 2)
+		halfGet(t, q)
+		if err := q.TryPut(3); err != ErrFull {
+			t.Errorf("a newcomer's TryPut says %v, want ErrFull", err)
+		}
+		q.settle()
+		wantSaid(t, ok, put)
+		wantSaid(t, got(2), laterGet(q))
+	})
+}
+
+func TestItemsBelongToThoseWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New[int](1)
+		get := laterGet(q)
+		halfPut(t, q, 1)
+		if v, err := q.TryGet(); err != ErrEmpty {
+			t.Errorf("a newcomer's TryGet says %d, %v, want ErrEmpty", v, err)
+		}
+		q.settle()
+		wantSaid(t, got(1), get)
+	})
+}
+
+// Who gets in line and finds that things have changed goes on, with those before him.
+func TestTheLastLookBeforeAWait(t *testing.T) {
+	q := New[int](1)
+	w, admitted := q.linePut(1)
+	if w.queued || admitted.first != w || q.Len() != 1 {
+		t.Error("a Put waits though there is room")
+	}
+	w, fed := q.lineGet()
+	if w.queued || fed.first != w || w.value != 1 || q.Len() != 0 {
+		t.Error("a Get waits though there is an item")
+	}
+}
+
+// One who comes later settles what another has moved and not told yet, however long the chain.
+func TestWhoeverMovesAnItemSettles(t *testing.T) {
+	for name, run := range map[string]func(t *testing.T, q *Queue[int]){
+		"a Get serves a Get, and so lets in a Put": func(t *testing.T, q *Queue[int]) {
+			first := laterGet(q)
+			halfPut(t, q, 1)
+			put := laterPut(q, 2)
+			second := laterGet(q)
+			wantSaid(t, got(1), first)
+			wantSaid(t, ok, put)
+			wantSaid(t, got(2), second)
+		},
+		"a Put lets in a Put, and so serves a Get": func(t *testing.T, q *Queue[int]) {
+			q.TryPut(0)
+			first := laterPut(q, 1)
+			halfGet(t, q)
+			get := laterGet(q)
+			second := laterPut(q, 2)
+			wantSaid(t, ok, first)
+			wantSaid(t, got(1), get)
+			wantSaid(t, ok, second)
+		},
+		"a Put that finds room at the second look": func(t *testing.T, q *Queue[int]) {
+			get := laterGet(q)
+			if err := q.waitPut(context.Background(), 1); err != nil {
+				t.Error(err)
+			}
+			wantSaid(t, got(1), get)
+		},
+		"a Get that finds an item at the second look": func(t *testing.T, q *Queue[int]) {
+			q.TryPut(1)
+			put := laterPut(q, 2)
+			if v, err := q.waitGet(context.Background()); v != 1 || err != nil {
+				t.Errorf("got %d, %v", v, err)
+			}
+			wantSaid(t, ok, put)
+		},
+		"a Get that waits is served before Close": func(t *testing.T, q *Queue[int]) {
+			get := laterGet(q)
+			halfPut(t, q, 1)
+			q.Close()
+			wantSaid(t, got(1), get)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := New[int](1)
+				defer q.CloseNow() // lest a failure leaves somebody waiting
+				run(t, q)
+			})
+		})
+	}
+}
+
+// An item that is put before Close is got before ErrClosed.
+func TestWhatIsPutBeforeCloseIsGot(t *testing.T) {
+	for range 20_000 {
+		q := New[int](1)
+		go func() {
+			q.TryPut(1)
+			q.Close()
+		}()
+		for {
+			_, err := q.TryGet()
+			if err == nil {
+				break
+			}
+			if err == ErrClosed {
+				t.Fatal("closed, and an item in it")
+			}
+		}
+	}
+}
+
+// Wait looks again when it has said that it waits, and a Done when it is about to wake those who do.
+func TestTheLastLooksOfWaitAndDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New[int](2)
+		q.TryPut(1)
+		wait := later(func() string { return verdict(q.Wait(context.Background())) })
+		q.tellJoiners() // as a Done that saw the moment before the item was put
+		synctest.Wait()
+		if len(wait) != 0 {
+			t.Error("Wait returns though an item is unfinished")
+		}
+		q.TryGet()
+		q.Done()
+		wantSaid(t, ok, wait)
+		if q.joiners.Load() || q.idle != nil {
+			t.Error("nobody waits, and yet the next Done will look for them")
+		}
+	})
+}
+
+// Whenever it is asked, the length is one that the queue can have.
+func TestLenIsInBounds(t *testing.T) {
+	const n = 20_000
+	q := New[int](2)
+	ctx := context.Background()
+	var stop atomic.Bool
+	go func() {
+		for v := range n {
+			q.Put(ctx, v)
+		}
+	}()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range n {
+			q.Get(ctx)
+		}
+		stop.Store(true)
+	}()
+	for !stop.Load() {
+		if l := q.Len(); l < 0 || l > q.Cap() {
+			t.Fatalf("%d items in a queue of %d", l, q.Cap())
+		}
+	}
+	<-done
+}
