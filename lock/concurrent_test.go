@@ -224,6 +224,15 @@ func TestAllocations(t *testing.T) {
 			}); n != 0 {
 				t.Errorf("%s, free: %v allocations", name, n)
 			}
+			// A wait that is given up makes a waiter too, once.
+			over, end := context.WithCancel(ctx)
+			end()
+			locks.TryLock(0)
+			if n := testing.AllocsPerRun(200, func() { locks.Lock(over, 0) }); n != 0 {
+				t.Errorf("%s, given up: %v allocations", name, n)
+			}
+			locks.Unlock(0)
+
 			ask, answer := make(chan struct{}), make(chan error)
 			go func() {
 				for range ask {
