@@ -18,8 +18,7 @@ func (q *Queue[T]) Wait(ctx context.Context) error {
 		return nil
 	}
 	idle := q.joiner()
-	// Again: a Done counts first and then looks for joiners, so that one which missed us is seen now.
-	if q.finished() {
+	if idle == nil {
 		return nil
 	}
 	select {
@@ -30,13 +29,17 @@ func (q *Queue[T]) Wait(ctx context.Context) error {
 	}
 }
 
-// joiner announces somebody who waits, and returns the channel that is closed when nothing is unfinished.
+// joiner announces somebody who waits and returns the channel that is closed when nothing is unfinished; or nil if
+// that is so by now. A Done counts first and then looks for joiners, so that one which missed this one is seen.
 func (q *Queue[T]) joiner() <-chan struct{} {
 	q.join.Lock()
 	defer q.join.Unlock()
 	if q.idle == nil {
 		q.idle = make(chan struct{})
 		q.joiners.Store(true)
+	}
+	if q.finished() {
+		return nil
 	}
 	return q.idle
 }

@@ -191,6 +191,9 @@ func TestTheLastLooksOfWaitAndDone(t *testing.T) {
 		if q.joiners.Load() || q.idle != nil {
 			t.Error("nobody waits, and yet the next Done will look for them")
 		}
+		if q.joiner() != nil { // as a Wait that missed that Done
+			t.Error("Wait waits though nothing is unfinished")
+		}
 	})
 }
 
