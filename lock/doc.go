@@ -50,7 +50,7 @@
 //
 // # Cost
 //
-// Mutex: the same as sync.Mutex while it is free, one atomic instruction to lock and one to unlock. Keyed: a lock that
+// Mutex: about that of sync.Mutex while it is free, one atomic instruction to lock and one to unlock. Keyed: a lock that
 // is held for a map access, each way. To wait costs a switch of goroutines. Nothing is allocated once as many have
 // waited before; an ended context may allocate its error. A Keyed takes memory for the keys that are locked, and not
 // for those that have been.

@@ -71,7 +71,7 @@
 // # Cost
 //
 // The memory of all places at once, by New. To pass an item costs two uncontended locks and no allocation; Puts and
-// Gets do not contend for the same one. A channel with a select on ctx.Done takes three to five times as long with a
+// Gets do not contend for the same one. A channel with a select on ctx.Done takes several times as long with a
 // buffer of 100 or more; with a buffer of one or two, where each item is a switch of goroutines, there is little
 // between them. Waiting allocates nothing once as many have waited before.
 //
