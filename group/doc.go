@@ -72,11 +72,14 @@
 // cause to errors.Is. If all succeeded nevertheless, there is no error: what a task returns counts, so one that
 // returns nil when its context ends has ended well.
 //
+// A scope that is stopped by Group.Stop returns nil if its tasks end well within the grace. Those that it cuts off count as
+// canceled, those that it keeps from being started as never started, and the error is then ErrStopped to errors.Is.
+//
 // # Concurrency, cancellation, panics
 //
 // The body of Run runs in the caller's goroutine, tasks and items' calls in goroutines of the scope. They get one
-// context, derived from the caller's. It is canceled by the failure that was one too many, by a panic, and at the end
-// of the scope. Its context.Cause is then that failure to errors.Is, though not by ==, so that a task that returns
+// context, derived from the caller's. It is canceled by the failure that was one too many, by a panic, by Stop after its
+// grace, and at the end of the scope. Its context.Cause is then that failure to errors.Is, though not by ==, so that a task that returns
 // the cause is told from one that fails with an equal error. After that no task is started; those that run are waited
 // for.
 //

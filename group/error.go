@@ -21,8 +21,8 @@ var (
 
 // An Error says how the tasks of a scope ended that did not all succeed.
 //
-// It unwraps to each failure and, if the context given to Run or Map has ended, to that context's error and cause. It is
-// never unwrapped to a single failure, so callers find one type whatever the number. A failure may itself be or wrap the
+// It unwraps to each failure and, if the context given to Run or Map has ended, to that context's error and cause, or to
+// ErrStopped if a Stop cut tasks off or kept them from being started. It is never unwrapped to a single failure, so callers find one type whatever the number. A failure may itself be or wrap the
 // *Error of a scope within the task: errors form a tree as scopes do. Handle and Split take it apart by kinds of failures.
 // Printed by %v it is one line, by %+v a line for each kind of failure.
 //
@@ -32,7 +32,7 @@ type Error struct {
 	// returned, or its *PanicError, in the order in which they happened, from Run.
 	Failures []error
 	// Cause is why the scope was canceled: the failure that was one too many, or the cause of the context given to
-	// Run or Map. Nil means that it was not, and everything was tried. Both parts of a Split keep it.
+	// Run or Map, or ErrStopped. Nil means that it was not, and everything was tried. Both parts of a Split keep it.
 	Cause error
 
 	// How many tasks or items ended in which way; each counts once. The body of Run counts as a task if it returned
@@ -42,7 +42,7 @@ type Error struct {
 	Canceled   int // returned the scope's own cancellation, after it
 	NotStarted int
 
-	parent  error        // how the context given to Run or Map ended; nil if it did not
+	parent  error        // how the context given to Run or Map ended, or ErrStopped; nil if the scope ended by itself
 	ran     bool         // some function of the user's did run
 	items   int          // of Map
 	started int          // the items below this one were started
@@ -131,7 +131,7 @@ func cut(s string) string {
 }
 
 // Unwrap returns Failures and, if the context given to Run or Map has ended, an error that is both that context's
-// error and its cause. If a policy rejected some calls and others ran, the rejections are returned without their
+// error and its cause; or ErrStopped; or one that is all three. If a policy rejected some calls and others ran, the rejections are returned without their
 // mettle.ErrRejected: functions did run. Failures and Item still tell it of each.
 func (e *Error) Unwrap() []error {
 	if e == nil {

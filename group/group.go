@@ -23,6 +23,8 @@ type Group struct {
 	last     *queued
 	waiter   chan struct{} // closed to let the one waiting Go return; nil if none waits
 	bodyDone bool
+
+	stop stop
 }
 
 // queued is a task that has no place yet.
@@ -79,17 +81,17 @@ func RunWith(ctx context.Context, cfg Config, body func(g *Group) error) error {
 }
 
 // Context returns the scope's context: the one that tasks get. It ends when the scope is canceled, with the failure
-// that did it, or the parent's cause, as its context.Cause; at the latest when Run returns.
+// that did it, the parent's cause or ErrStopped as its context.Cause; at the latest when Run returns.
 func (g *Group) Context() context.Context { return g.ctx }
 
 // Go runs fn as a task of the scope, in a goroutine of its own.
 //
-// Once the scope is canceled, Go starts nothing, and the task counts as never started: a body that calls Go in a loop
-// should look at g.Context().Err(). The function should return soon after its context ends, since Run waits for it.
+// Once the scope is stopped or canceled, Go starts nothing, and the task counts as never started: a body that calls Go
+// in a loop should look at g.Stopping(). The function should return soon after its context ends, since Run waits for it.
 //
-// In a scope with a Limit, Go waits until its task has a place, or the scope is canceled. So that tasks may call Go
-// too, without all of them waiting for each other's places, at most one Go waits at a time, and none after the body
-// has returned: the others queue their task and return at once. Queued tasks start in order. The queue has no bound.
+// In a scope with a Limit, Go waits until its task has a place, or the scope is stopped or canceled. So that tasks may
+// call Go too, without all of them waiting for each other's places, at most one Go waits at a time, and none after the
+// body has returned: the others queue their task and return at once. Queued tasks start in order. The queue has no bound.
 //
 // Go panics if fn is nil or Run has returned. It costs one allocation; two if the task is queued.
 func (g *Group) Go(fn func(context.Context) error) {
@@ -97,11 +99,8 @@ func (g *Group) Go(fn func(context.Context) error) {
 		panic("group: Go: fn is nil, want a function")
 	}
 	g.enter()
-	if g.ctx.Err() != nil {
-		g.mu.Lock()
-		g.notStarted++
-		g.mu.Unlock()
-		g.leave()
+	if g.ctx.Err() != nil || g.stop.asked.Load() {
+		g.refuse()
 		return
 	}
 	if g.limit == 0 {
@@ -109,6 +108,11 @@ func (g *Group) Go(fn func(context.Context) error) {
 		return
 	}
 	g.mu.Lock()
+	if g.stop.asked.Load() { // the queue was dropped, and must stay empty
+		g.mu.Unlock()
+		g.refuse()
+		return
+	}
 	if g.running < g.limit {
 		g.running++
 		g.mu.Unlock()
@@ -123,6 +127,14 @@ func (g *Group) Go(fn func(context.Context) error) {
 		case <-g.ctx.Done(): // whoever ends next finds the scope canceled and drops the queue
 		}
 	}
+}
+
+// refuse counts a task that enter has counted as one that was never started.
+func (g *Group) refuse() {
+	g.mu.Lock()
+	g.notStarted++
+	g.mu.Unlock()
+	g.leave()
 }
 
 // enter counts one more task, or panics if Run has returned.
@@ -215,11 +227,7 @@ func (g *Group) pass() func(context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.first != nil && g.ctx.Err() != nil {
-		for q := g.first; q != nil; q = q.next {
-			g.notStarted++
-			g.live.Add(-1) // never the last: the caller's own task is still counted
-		}
-		g.first, g.last = nil, nil
+		g.drop()
 	}
 	q := g.first
 	if q == nil {
@@ -234,6 +242,15 @@ func (g *Group) pass() func(context.Context) error {
 		g.letGo()
 	}
 	return q.fn
+}
+
+// drop empties the queue: its tasks are never started. The caller holds g.mu.
+func (g *Group) drop() {
+	for q := g.first; q != nil; q = q.next {
+		g.notStarted++
+		g.live.Add(-1) // never the last: while tasks are queued, others run, and cannot leave without g.mu
+	}
+	g.first, g.last = nil, nil
 }
 
 // letGo lets the waiting Go return, if one waits. The caller holds g.mu.
@@ -252,4 +269,5 @@ func (g *Group) wait() {
 	g.mu.Unlock()
 	g.leave()
 	<-g.idle
+	g.disarm()
 }

@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/mettle-go/mettle/internal/mark"
@@ -21,6 +22,7 @@ type scope struct {
 	succeeded  int
 	canceled   int
 	notStarted int
+	stopped    *cause // what Stop cancels the scope with; nil until it is called
 }
 
 func (s *scope) open(parent context.Context, cfg Config) {
@@ -122,5 +124,23 @@ func (s *scope) close() *Error {
 	if s.parent.Err() != nil {
 		e.parent = mark.Ended(s.parent)
 	}
+	s.tellStop(e)
 	return e
+}
+
+// tellStop adds to e what a Stop did to the scope: tasks that it cut off, or kept from being started.
+func (s *scope) tellStop(e *Error) {
+	if s.stopped == nil {
+		return
+	}
+	cut := context.Cause(s.ctx) == error(s.stopped)
+	if !cut && (e.Cause != nil || e.NotStarted == 0) {
+		return
+	}
+	e.Cause = ErrStopped
+	if e.parent == nil {
+		e.parent = ErrStopped
+	} else {
+		e.parent = fmt.Errorf("%w; %w", ErrStopped, e.parent)
+	}
 }
