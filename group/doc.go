@@ -10,7 +10,7 @@
 // # Not for
 //
 // Work that outlives the function that starts it: a scope waits. Functions that do not look at their context: a scope
-// cancels them, and then waits until they end by themselves. Loops of pure computation over large slices, where one
+// cancels them, and then waits until they end by themselves; call those through Detach, which can leave one behind. Loops of pure computation over large slices, where one
 // call an item costs more than the item: give Map a slice of chunks.
 //
 // # Example

@@ -21,32 +21,33 @@ func Example_fetchAndStore() {
 		}
 		return nil
 	}
+	ticks := make(chan time.Time) // stands for a time.Ticker's
 	stored := make(chan int)
 
 	err := group.Run(context.Background(), func(g *group.Group) error {
 		g.Go(func(ctx context.Context) error {
-			defer close(stored)
-			every := time.NewTicker(time.Millisecond)
-			defer every.Stop()
 			for round := 1; ; round++ {
+				select {
+				case <-ticks:
+				case <-g.Stopping():
+					return nil
+				}
 				if err := again.Do(ctx, fetch); err != nil {
 					return err
 				}
-				stored <- round
 				select {
-				case <-every.C:
-				case <-g.Stopping():
-					return nil
+				case stored <- round:
+				case <-ctx.Done():
+					return ctx.Err()
 				}
 			}
 		})
 
-		for round := range stored { // the program does its work
-			fmt.Println("stored round", round)
-			if round == 3 {
-				g.Stop(10 * time.Second)
-			}
+		for range 3 { // the program does its work
+			ticks <- time.Now()
+			fmt.Println("stored round", <-stored)
 		}
+		g.Stop(10 * time.Second)
 		return nil
 	})
 	fmt.Println("stopped:", err)
