@@ -81,7 +81,7 @@
 // context, derived from the caller's. It is canceled by the failure that was one too many, by a panic, by Stop after its
 // grace, and at the end of the scope. Its context.Cause is then that failure to errors.Is, though not by ==, so that a task that returns
 // the cause is told from one that fails with an equal error. After that no task is started; those that run are waited
-// for.
+// for. What a task has still to do then, it does with the context that Cleanup gives it.
 //
 // A panic in a task is recovered in its goroutine, cancels the scope whatever MaxFailures says, and is returned with
 // its stack. With Config.Crash nothing is recovered and the program ends as it does by a panic in a bare goroutine. A

@@ -59,6 +59,10 @@ func (s *scope) judge(err error) ending {
 	if inner, ok := errors.AsType[*Error](err); ok && inner.Failed > 0 {
 		return failed
 	}
+	// A clean-up has a time of its own, which ends by the same context error as the scope may.
+	if _, ok := errors.AsType[*CleanupError](err); ok {
+		return failed
+	}
 	return canceled
 }
 
