@@ -14,19 +14,23 @@ const mapLimit = 8
 // A Config says how a scope runs its tasks. The zero Config is safe for production.
 type Config struct {
 	// Limit is how many tasks run at a time. 0 means no limit in RunWith, where the program's own code decides how many
-	// tasks there are, and 8 in Map, where the data does.
+	// tasks there are, and 8 in Map, Settle and Stream, where the data does.
 	Limit int
-	// MaxFailures is the number of failures that cancels the scope. 0 means 1, -1 means that no number of failures does.
-	// A panic always does.
+	// MaxFailures is the number of failures that cancels the scope. 0 means 1, but in Settle that no number of failures
+	// does, which -1 means everywhere. A panic always does, but in Settle, where it is one failure.
 	MaxFailures int
 	// Policy is put around each task, or around the function's call for each item. Nil means none.
 	Policy mettle.Policy
 	// Crash lets a panic in a task end the program, as in a bare goroutine: nothing recovers it, so that the crash
 	// and its core dump show the stack as it was. False means that a panic becomes a *PanicError.
 	Crash bool
+	// Unordered lets Stream yield its items as they end. False means in the order in which they were taken. It is an
+	// option of Stream alone: Map, Settle and RunWith panic if it is set.
+	Unordered bool
 }
 
-// Validate returns nil if RunWith and Map accept c, or an error that names the field, its value and what it wants.
+// Validate returns nil, or an error that names the field, its value and what it wants. Everything in this package
+// accepts a c without an error, except for an Unordered that is not for it.
 func (c Config) Validate() error {
 	if c.Limit < 0 {
 		return fmt.Errorf("group: Config.Limit is %d, want 0 or more", c.Limit)
@@ -41,4 +45,19 @@ func (c Config) mustBeValid() {
 	if err := c.Validate(); err != nil {
 		panic(err.Error())
 	}
+}
+
+// mustBeOrdered panics on behalf of a function that has no use for Unordered.
+func (c Config) mustBeOrdered(function string) {
+	if c.Unordered {
+		panic("group: Config.Unordered is true, want false in " + function)
+	}
+}
+
+// limitOfItems returns the Limit of a function that is given its items.
+func (c Config) limitOfItems() int {
+	if c.Limit == 0 {
+		return mapLimit
+	}
+	return c.Limit
 }

@@ -46,9 +46,10 @@ func Run(ctx context.Context, body func(g *Group) error) error {
 	return RunWith(ctx, Config{}, body)
 }
 
-// RunWith is Run as cfg says. It panics if cfg.Validate has an error or body is nil.
+// RunWith is Run as cfg says. It panics if cfg.Validate has an error, cfg.Unordered is set or body is nil.
 func RunWith(ctx context.Context, cfg Config, body func(g *Group) error) error {
 	cfg.mustBeValid()
+	cfg.mustBeOrdered("RunWith")
 	if body == nil {
 		panic("group: Run: body is nil, want a function")
 	}

@@ -19,44 +19,30 @@ import (
 //
 // Map returns when all calls have ended. The calls of fn run in goroutines of Map's, min(Limit, len(items)) of them,
 // and all get the same context. Items are started in order. If ctx has ended already, none is. Map panics if
-// cfg.Validate has an error or fn is nil.
+// cfg.Validate has an error, cfg.Unordered is set or fn is nil.
 //
 // Map allocates for the results and for each of its goroutines, but not for each item, except what fn, a failure or
 // cfg.Policy does.
 func Map[T, R any](ctx context.Context, items []T, cfg Config, fn func(context.Context, T) (R, error)) ([]R, error) {
 	cfg.mustBeValid()
+	cfg.mustBeOrdered("Map")
 	if fn == nil {
 		panic("group: Map: fn is nil, want a function")
-	}
-	results := make([]R, len(items))
-	if len(items) == 0 {
-		return results, nil
 	}
 	if cfg.Policy != nil {
 		fn = mettle.Wrap(cfg.Policy, fn)
 	}
-	m := &mapping[T, R]{fn: fn, items: items, results: results}
-	m.open(ctx, cfg)
-	limit := cfg.Limit
-	if limit == 0 {
-		limit = mapLimit
-	}
-	for range min(limit, len(items)) {
-		m.workers.Add(1)
-		go m.work() // not WaitGroup.Go, which recovers
-	}
-	m.workers.Wait()
-	if e := m.close(len(items)); e != nil {
-		return results, e
-	}
-	return results, nil
+	m := &mapping[T, R]{fn: fn, items: items, results: make([]R, len(items))}
+	return m.results, m.run(ctx, cfg).Err()
 }
 
 // tally is the part of a mapping that does not depend on its types.
 type tally struct {
 	scope
-	workers sync.WaitGroup
-	cut     []*ItemError // canceled items; guarded by scope.mu
+	workers  sync.WaitGroup
+	cut      []*ItemError // canceled items; guarded by scope.mu
+	settles  bool         // a panic is a failure like any other
+	panicked atomic.Bool  // a call did
 
 	_    [64]byte // workers fight for next; keep what they only read off its cache line
 	next atomic.Int64
@@ -69,6 +55,20 @@ type mapping[T, R any] struct {
 	fn      func(context.Context, T) (R, error)
 	items   []T
 	results []R
+}
+
+// run calls fn for the items, as the Config says but for its Policy, which is around fn already.
+func (m *mapping[T, R]) run(ctx context.Context, cfg Config) *Error {
+	if len(m.items) == 0 {
+		return nil
+	}
+	m.open(ctx, cfg)
+	for range min(cfg.limitOfItems(), len(m.items)) {
+		m.workers.Add(1)
+		go m.work() // not WaitGroup.Go, which recovers
+	}
+	m.workers.Wait()
+	return m.close(len(m.items))
 }
 
 // work runs items until none is left or the scope is canceled.
@@ -94,10 +94,17 @@ func (m *mapping[T, R]) some() (more bool) {
 		} else if panicking() {
 			return
 		}
+		exits := how == failed
+		if !exits {
+			m.panicked.Store(true)
+		}
+		if m.settles {
+			how = failed
+		}
 		m.missed(i, how, err)
 		m.did(done)
 		more = true
-		if how == failed {
+		if exits {
 			go m.work() // in place of this goroutine, which ends
 		}
 	}()
