@@ -59,10 +59,19 @@ func crashIn(tasks ...func(context.Context) error) error {
 	})
 }
 
+// programEnv tells the test binary, started again as a process of its own, which of the programs to be. Each returns its exit
+// status.
+const programEnv = "METTLE_GROUP_PROGRAM"
+
+var programs = map[string]func() int{}
+
 func TestMain(m *testing.M) {
 	if crash, ok := crashes[os.Getenv(crashEnv)]; ok {
 		fmt.Println("survived:", crash())
 		os.Exit(0)
+	}
+	if program, ok := programs[os.Getenv(programEnv)]; ok {
+		os.Exit(program())
 	}
 	os.Exit(m.Run())
 }

@@ -5,7 +5,8 @@
 //
 // Map, for one call for each item of a slice, a few at a time, with the results in order. Run, for tasks of different
 // kinds that belong together: a server and its consumer, three queries for one page, a crawl whose tasks find further
-// tasks.
+// tasks. Group.Stop and Signals end such a scope in an orderly way, Cleanup and Detach are for what a task does when it is
+// canceled and for what cannot be canceled.
 //
 // # Not for
 //

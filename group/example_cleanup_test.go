@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,8 +54,9 @@ func ExampleCleanupError() {
 // moment, and are waited for.
 func longTasks(ctx context.Context, out io.Writer) error {
 	begin := time.Now()
-	log := func(text string, args ...any) {
-		fmt.Fprintf(out, "%4.1fs  %s\n", time.Since(begin).Seconds(), fmt.Sprintf(text, args...))
+	logger := log.New(out, "", 0)
+	say := func(text string, args ...any) {
+		logger.Printf("%4.1fs  %s", time.Since(begin).Seconds(), fmt.Sprintf(text, args...))
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2500*time.Millisecond)
 	defer cancel()
@@ -64,7 +66,7 @@ func longTasks(ctx context.Context, out io.Writer) error {
 			tidy := func(ctx context.Context) error {
 				select {
 				case <-time.After(tidies):
-					log("task %d has cleaned up", i+1)
+					say("task %d has cleaned up", i+1)
 					return nil
 				case <-ctx.Done():
 					return ctx.Err()
@@ -79,10 +81,10 @@ func longTasks(ctx context.Context, out io.Writer) error {
 				}
 			})
 		}
-		log("three tasks are running")
+		say("three tasks are running")
 		return nil
 	})
-	log("all have ended: %v", err)
+	say("all have ended: %v", err)
 	return err
 }
 
