@@ -24,6 +24,12 @@ type Config struct {
 	// Crash lets a panic in a task end the program, as in a bare goroutine: nothing recovers it, so that the crash
 	// and its core dump show the stack as it was. False means that a panic becomes a *PanicError.
 	Crash bool
+	// Progress is told how far the scope is, for a log line or a progress bar: at most every 100 ms, when a task or
+	// an item ends, and once more when all have. It is called by the goroutine whose task ended, or at last by the one that
+	// called the function, outside of locks and never twice at a time; a task that ends meanwhile does not wait for it. A
+	// panic in it counts as one of the task that has just ended; in the last report it passes through. Nil means nobody, and costs nothing; otherwise each
+	// task or item costs a clock read and an atomic operation or two. Map and Settle do not call it if there are no items.
+	Progress func(Progress)
 	// Unordered lets Stream yield its items as they end. False means in the order in which they were taken. It is an
 	// option of Stream alone: Map, Settle and RunWith panic if it is set.
 	Unordered bool

@@ -30,6 +30,7 @@
 //	MaxFailures  1: the first failure cancels the rest
 //	Policy       none
 //	Crash        false: a panic is returned as an error
+//	Progress     none
 //
 // # Errors
 //

@@ -70,6 +70,7 @@ func RunWith(ctx context.Context, cfg Config, body func(g *Group) error) error {
 	how := g.judge(err)
 	returned = true
 	if how != succeeded {
+		g.count(how)
 		g.add(how, err)
 	}
 	g.wait()
@@ -195,6 +196,7 @@ func (g *Group) turn(fn func(context.Context) error) (next func(context.Context)
 		} else if panicking() {
 			return // the task still counts as live, so that Run cannot return, and the program exit, ahead of the crash
 		}
+		g.count(how)
 		g.add(how, err)
 		next = g.pass()
 		if how == failed && next != nil {
@@ -209,6 +211,7 @@ func (g *Group) turn(fn func(context.Context) error) (next func(context.Context)
 		err = fn(g.ctx)
 	}
 	how := g.judge(err)
+	g.tell(how)
 	returned = true
 	if how == succeeded {
 		g.well.Add(1)

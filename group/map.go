@@ -63,6 +63,9 @@ func (m *mapping[T, R]) run(ctx context.Context, cfg Config) *Error {
 		return nil
 	}
 	m.open(ctx, cfg)
+	if m.meter != nil {
+		m.meter.total = len(m.items)
+	}
 	for range min(cfg.limitOfItems(), len(m.items)) {
 		m.workers.Add(1)
 		go m.work() // not WaitGroup.Go, which recovers
@@ -101,6 +104,7 @@ func (m *mapping[T, R]) some() (more bool) {
 		if m.settles {
 			how = failed
 		}
+		m.count(how)
 		m.missed(i, how, err)
 		m.did(done)
 		more = true
@@ -114,9 +118,12 @@ func (m *mapping[T, R]) some() (more bool) {
 		}
 		v, err := m.fn(m.ctx, m.items[i])
 		if err != nil {
-			m.missed(i, m.judge(err), err)
+			how := m.judge(err)
+			m.tell(how)
+			m.missed(i, how, err)
 			continue
 		}
+		m.tell(succeeded)
 		m.results[i] = v
 		done++
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,7 @@ const (
 type plan struct {
 	limit, maxFailures int
 	leaves             time.Duration // when the caller's context ends
+	stops, cuts        time.Duration // when the scope is stopped, and when the grace is over; Run alone can be
 	tasks              []planned
 }
 
@@ -46,9 +48,13 @@ type planned struct {
 func planFrom(data []byte) plan {
 	const grain = 22
 	data = append(data, 0, 0, 0)
-	p := plan{limit: 1 + int(data[0])%6, maxFailures: int(data[1])%6 - 1, leaves: math.MaxInt64}
+	p := plan{limit: 1 + int(data[0])%6, maxFailures: int(data[1])%6 - 1, leaves: math.MaxInt64, stops: math.MaxInt64, cuts: math.MaxInt64}
 	if data[2]%2 == 1 {
 		p.leaves = time.Duration(data[2])<<grain + 1<<(grain-1)
+	}
+	if n := data[2] / 2; n%2 == 1 {
+		p.stops = time.Duration(n/2)<<grain + 1<<(grain-2)
+		p.cuts = p.stops + time.Duration(n%16/2)<<(grain+1)
 	}
 	for i, b := range data[3:min(len(data), 3+20)] {
 		p.tasks = append(p.tasks, planned{does: fate(b) % fates, takes: time.Duration(b/byte(fates))<<grain + 1<<i})
@@ -58,13 +64,15 @@ func planFrom(data []byte) plan {
 
 // outcomes is the model: places are given in order, each to the next task, until the scope is canceled. It knows neither queues nor
 // goroutines.
-func (p plan) outcomes() []fate {
+//
+// The second result is whether the Error is one of a stop.
+func (p plan) outcomes() ([]fate, bool) {
 	free := make([]time.Duration, p.limit)
 	ends := make([]time.Duration, len(p.tasks))
 	out := make([]fate, len(p.tasks))
 	// end returns when the scope is canceled as far as the first n tasks decide it.
 	end := func(n int) time.Duration {
-		at := p.leaves
+		at := min(p.leaves, p.cuts)
 		allowed := max(p.maxFailures, 1)
 		for i := range n {
 			earlier := 0 // failures up to that of i
@@ -88,19 +96,23 @@ func (p plan) outcomes() []fate {
 				place = k
 			}
 		}
-		if end(i) <= free[place] {
+		if min(end(i), p.stops) <= free[place] {
 			out[i] = notStarted
 			continue
 		}
 		out[i], ends[i] = task.does, free[place]+task.takes
 		free[place] = ends[i]
 	}
-	for i, over := 0, end(len(out)); i < len(out); i++ {
+	over, ended := end(len(out)), true // ended before that
+	for i := range out {
+		if ends[i] >= over {
+			ended = false
+		}
 		if out[i] == obeys && ends[i] > over {
 			out[i] = canceled
 		}
 	}
-	return out
+	return out, over == p.cuts && !ended || ended && slices.Contains(out, notStarted)
 }
 
 func (task planned) run(ctx context.Context) error {
@@ -128,7 +140,7 @@ func (task planned) run(ctx context.Context) error {
 }
 
 func (p plan) check(t *testing.T) {
-	want := p.outcomes()
+	want, stopped := p.outcomes()
 	var counts [4]int
 	for _, f := range want {
 		switch f {
@@ -142,13 +154,22 @@ func (p plan) check(t *testing.T) {
 			counts[3]++
 		}
 	}
-	cfg := group.Config{Limit: p.limit, MaxFailures: p.maxFailures}
-	scope := func(t *testing.T, run func(ctx context.Context) error) *group.Error {
+	scope := func(t *testing.T, total int, run func(ctx context.Context, cfg group.Config) error) *group.Error {
 		gone := errors.New("user left")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
 		defer time.AfterFunc(p.leaves, func() { cancel(gone) }).Stop()
-		err := run(ctx)
+		var last group.Progress
+		cfg := group.Config{Limit: p.limit, MaxFailures: p.maxFailures, Progress: func(now group.Progress) {
+			if now.Done < last.Done || now.Failed < last.Failed || now.Failed > now.Done || now.Elapsed < last.Elapsed {
+				t.Errorf("progress went from %+v to %+v: %+v", last, now, p)
+			}
+			last = now
+		}}
+		err := run(ctx, cfg)
+		if last.Done != counts[0]+counts[1]+counts[2] || last.Failed != counts[1] || last.Total != total {
+			t.Fatalf("the last progress is %+v, want %d of %d: %+v", last, counts, total, p)
+		}
 		if counts[1]+counts[2]+counts[3] == 0 {
 			if err != nil {
 				t.Fatalf("%v, want nil: %+v", err, p)
@@ -159,21 +180,37 @@ func (p plan) check(t *testing.T) {
 		if errors.Is(err, gone) != (context.Cause(ctx) == gone) {
 			t.Fatalf("%v: is it the parent's cause? %+v", err, p)
 		}
+		if errors.Is(err, group.ErrStopped) != stopped || (e.Cause == group.ErrStopped) != stopped {
+			t.Fatalf("%v, cause %v: is it a stop's? want %v: %+v", err, e.Cause, stopped, p)
+		}
 		return e
 	}
 	synctest.Test(t, func(t *testing.T) {
-		scope(t, func(ctx context.Context) error {
+		scope(t, 0, func(ctx context.Context, cfg group.Config) error {
 			return group.RunWith(ctx, cfg, func(g *group.Group) error {
+				if p.stops < math.MaxInt64 {
+					time.AfterFunc(p.stops, func() { g.Stop(p.cuts - p.stops) }) // also after the end
+				}
 				for _, task := range p.tasks {
-					g.Go(task.run)
+					g.Go(func(ctx context.Context) error {
+						select {
+						case <-g.Stopping():
+							t.Errorf("a stopped scope started a task: %+v", p)
+						default:
+						}
+						return task.run(ctx)
+					})
 				}
 				return nil
 			})
 		})
 	})
+	if p.stops < math.MaxInt64 {
+		return // Map cannot be stopped
+	}
 	synctest.Test(t, func(t *testing.T) {
 		var got []bool
-		e := scope(t, func(ctx context.Context) (err error) {
+		e := scope(t, len(p.tasks), func(ctx context.Context, cfg group.Config) (err error) {
 			got, err = group.Map(ctx, p.tasks, cfg, func(ctx context.Context, task planned) (bool, error) {
 				return true, task.run(ctx)
 			})

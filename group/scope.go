@@ -16,6 +16,7 @@ type scope struct {
 	cancel  context.CancelCauseFunc
 	allowed int // failures that cancel the scope; below 0 no number does
 	crash   bool
+	meter   *meter // nil without a Config.Progress
 
 	mu         sync.Mutex // guards the account
 	failures   []error
@@ -32,6 +33,9 @@ func (s *scope) open(parent context.Context, cfg Config) {
 	s.allowed = cfg.MaxFailures
 	if s.allowed == 0 {
 		s.allowed = 1
+	}
+	if cfg.Progress != nil {
+		s.meter = newMeter(cfg.Progress)
 	}
 }
 
@@ -109,6 +113,9 @@ func distinct(err error) error {
 // close ends the scope, all calls of which have ended, and returns its error, or nil if each call succeeded.
 func (s *scope) close() *Error {
 	defer s.cancel(nil)
+	if s.meter != nil {
+		s.meter.last()
+	}
 	if len(s.failures)+s.canceled+s.notStarted == 0 {
 		return nil
 	}
