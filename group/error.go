@@ -10,7 +10,8 @@ import (
 )
 
 var (
-	// ErrNotStarted is what Error.Item says of an item that was never started, since the scope was canceled first.
+	// ErrNotStarted is what Error.Item and the results of Settle and Stream say of an item that was never started, since
+	// the scope was canceled first.
 	ErrNotStarted = errors.New("group: never started")
 	// ErrGoexit is the failure of a task that ended its goroutine by runtime.Goexit, as testing.T.FailNow does.
 	ErrGoexit = errors.New("group: task ended by runtime.Goexit")
@@ -28,8 +29,9 @@ var (
 //
 // Treat an Error as read-only. A nil *Error is no failure to each of its methods; see Err before you return one.
 type Error struct {
-	// Failures holds each failure: a *ItemError each in the order of the items, from Map; what the task or the body
-	// returned, or its *PanicError, in the order in which they happened, from Run.
+	// Failures holds each failure: a *ItemError each in the order of the items, from Map and First; what the task or the
+	// body returned, or its *PanicError, in the order in which they happened, from Run. From Stream they are *ItemErrors
+	// in the order in which they happened, and not always all: see there.
 	Failures []error
 	// Cause is why the scope was canceled: the failure that was one too many, or the cause of the context given to
 	// Run or Map, or ErrStopped. Nil means that it was not, and everything was tried. Both parts of a Split keep it.
@@ -38,18 +40,21 @@ type Error struct {
 	// How many tasks or items ended in which way; each counts once. The body of Run counts as a task if it returned
 	// an error.
 	Succeeded  int
-	Failed     int // len(Failures)
+	Failed     int // len(Failures), or more from Stream
 	Canceled   int // returned the scope's own cancellation, after it
 	NotStarted int
 
 	parent  error        // how the context given to Run or Map ended, or ErrStopped; nil if the scope ended by itself
 	ran     bool         // some function of the user's did run
-	items   int          // of Map
+	items   int          // of Map or First; or noItems
 	started int          // the items below this one were started
 	missed  []*ItemError // failed and canceled items by index
 	whole   int          // of a part made by Split: how many tasks or items the scope had; else 0
 	handled bool         // made by Handle, of errors that do not come from one scope
 }
+
+// noItems stands for the items of a Stream, which are counted but not kept.
+const noItems = -1
 
 // told is how many failures a message tells, and widest how many bytes of each.
 const (
@@ -84,7 +89,7 @@ func (e *Error) counts() string {
 		return fmt.Sprintf("handled, with %d left", len(e.Failures))
 	}
 	noun := "task"
-	if e.items > 0 {
+	if e.items != 0 {
 		noun = "item"
 	}
 	if e.total() != 1 {
@@ -150,16 +155,16 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// Item returns how the i-th item of Map ended: nil if it succeeded, ErrNotStarted if it was never started, or else a
+// Item returns how the i-th item of Map, or function of First, ended: nil if it succeeded, ErrNotStarted if it was never started, or else a
 // *ItemError, which holds its failure or what it returned when it was canceled. Of a nil *Error every item succeeded.
 // Of a part made by Split, Item tells only what that part holds, and returns nil for all else. It takes a binary search
-// among the items that did not succeed. Item panics if there is no i-th item; an error of Run has none.
+// among the items that did not succeed. Item panics if there is no i-th item; an error of Run or Stream has none.
 func (e *Error) Item(i int) error {
 	if e == nil {
 		return nil
 	}
 	if i < 0 || i >= e.items {
-		panic(fmt.Sprintf("group: Error.Item of %d, want an index into %d items", i, e.items))
+		panic(fmt.Sprintf("group: Error.Item of %d, want an index into %d items", i, max(e.items, 0)))
 	}
 	if i >= e.started {
 		return ErrNotStarted
@@ -171,10 +176,10 @@ func (e *Error) Item(i int) error {
 	return e.missed[at]
 }
 
-// An ItemError says which item of Map did not succeed.
+// An ItemError says which item of Map or Stream, or which function of First, did not succeed.
 type ItemError struct {
-	Index int   // of the item, in the slice given to Map
-	Err   error // what its call returned, or a *PanicError, or ErrGoexit
+	Index int   // of the item: in the slice given to Map, by the order in which Stream took it, or among the fns of First
+	Err   error // what its call returned, or a *PanicError, ErrGoexit or, from Stream, ErrNotStarted
 }
 
 // Error tells the index and the error.

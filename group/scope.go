@@ -17,9 +17,11 @@ type scope struct {
 	allowed int // failures that cancel the scope; below 0 no number does
 	crash   bool
 	meter   *meter // nil without a Config.Progress
+	keeps   int // failures that the account holds, besides panics; 0 means all
 
 	mu         sync.Mutex // guards the account
 	failures   []error
+	failed     int
 	succeeded  int
 	canceled   int
 	notStarted int
@@ -85,9 +87,12 @@ func (s *scope) add(how ending, err error) {
 	if how == canceled {
 		s.canceled++
 	} else {
-		s.failures = append(s.failures, err)
+		s.failed++
+		if s.keeps == 0 || s.failed <= s.keeps || how == panicked {
+			s.failures = append(s.failures, err)
+		}
 	}
-	enough := how == panicked || how == failed && len(s.failures) == s.allowed
+	enough := how == panicked || how == failed && s.failed == s.allowed
 	s.mu.Unlock()
 	if enough {
 		s.cancel(distinct(err))
@@ -116,13 +121,18 @@ func (s *scope) close() *Error {
 	if s.meter != nil {
 		s.meter.last()
 	}
-	if len(s.failures)+s.canceled+s.notStarted == 0 {
+	if s.failed+s.canceled+s.notStarted == 0 {
 		return nil
 	}
+	return s.report()
+}
+
+// report returns the account of a scope that has not been closed yet.
+func (s *scope) report() *Error {
 	e := &Error{
 		Failures:   s.failures,
 		Succeeded:  s.succeeded,
-		Failed:     len(s.failures),
+		Failed:     s.failed,
 		Canceled:   s.canceled,
 		NotStarted: s.notStarted,
 	}

@@ -1,0 +1,531 @@
+package group_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/group"
+	"github.com/mettle-go/mettle/retry"
+)
+
+// forever yields 0, 1, 2 and so on.
+func forever(yield func(int) bool) {
+	for i := 0; yield(i); i++ {
+	}
+}
+
+// lasts returns a call that takes as long as d says, and returns its item.
+func lasts(d func(n int) time.Duration) func(context.Context, int) (int, error) {
+	return func(_ context.Context, n int) (int, error) {
+		time.Sleep(d(n))
+		return n, nil
+	}
+}
+
+func TestStreamOrder(t *testing.T) {
+	took := lasts(func(n int) time.Duration { return []time.Duration{5, 1, 2, 4}[n] * time.Second })
+	for _, c := range []struct {
+		unordered bool
+		want      []int
+	}{{false, []int{0, 1, 2, 3}}, {true, []int{1, 2, 0, 3}}} {
+		synctest.Test(t, func(t *testing.T) {
+			var p peak
+			fn := func(ctx context.Context, n int) (v int, err error) {
+				p.hold(func() { v, err = took(ctx, n) })
+				return v, err
+			}
+			var got []int
+			for v, err := range group.Stream(t.Context(), count(4), group.Config{Limit: 2, Unordered: c.unordered}, fn) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, v)
+			}
+			if !slices.Equal(got, c.want) || p.most.Load() != 2 {
+				t.Fatalf("unordered %v: %v, %d at a time, want %v, 2", c.unordered, got, p.most.Load(), c.want)
+			}
+		})
+	}
+}
+
+func TestStreamIsLazyAndEachRangeIsItsOwn(t *testing.T) {
+	runs := 0
+	stream := group.Stream(t.Context(), func(yield func(int) bool) {
+		runs++
+		_ = yield(1) && yield(2)
+	}, group.Config{}, double)
+	if runs != 0 {
+		t.Fatal("seq runs before the range")
+	}
+	for n := range 3 {
+		var got []int
+		for v := range stream {
+			got = append(got, v)
+			if n == 0 {
+				for v := range stream { // one within the other
+					got = append(got, -v)
+				}
+			}
+		}
+		if want := [][]int{{2, -2, -4, 4, -2, -4}, {2, 4}, {2, 4}}[n]; !slices.Equal(got, want) {
+			t.Fatalf("range %d: %v, want %v", n, got, want)
+		}
+	}
+	if runs != 5 {
+		t.Fatalf("seq ran %d times, want 5", runs)
+	}
+}
+
+// The exact look-ahead: while the loop is in its body, or waits for a slow item, seq has handed over 2 × Limit items that
+// are not yet yielded, and has not been asked for another.
+func TestStreamLookAhead(t *testing.T) {
+	for _, limit := range []int{0, 1, 2, 3, 8, 100} {
+		for _, unordered := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				window := int64(2 * limit)
+				if limit == 0 {
+					window = 16
+				}
+				var asked, yielded atomic.Int64
+				check := func(while string) {
+					if ahead := asked.Load() - yielded.Load(); ahead != window {
+						t.Errorf("limit %d, unordered %v: %d items ahead while %s, want %d", limit, unordered, ahead, while, window)
+					}
+				}
+				seq := func(yield func(int) bool) {
+					for asked.Add(1); yield(int(asked.Load()) - 1); asked.Add(1) {
+					}
+				}
+				fn := func(_ context.Context, n int) (int, error) {
+					if n == int(window) && !unordered {
+						time.Sleep(time.Second) // and when that is over, all the others have gone as far as they can
+						check("the loop waits")
+					}
+					return n, nil
+				}
+				for range group.Stream(t.Context(), seq, group.Config{Limit: limit, Unordered: unordered}, fn) {
+					yielded.Add(1)
+					if yielded.Load()%2 == 0 { // else the loop is quick
+						synctest.Wait()
+						check("in the body")
+					}
+					if yielded.Load() == 4*window {
+						break
+					}
+				}
+			})
+		}
+	}
+}
+
+// A result does not wait for the next item of a slow seq.
+func TestStreamOfSlowSequence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		seq := func(yield func(int) bool) {
+			for i := 0; yield(i) && i < 2; i++ {
+				time.Sleep(time.Hour)
+			}
+		}
+		for v, err := range group.Stream(t.Context(), seq, group.Config{}, double) {
+			if err != nil || time.Since(begin) != time.Duration(v/2)*time.Hour {
+				t.Fatalf("%d, %v after %v", v, err, time.Since(begin))
+			}
+		}
+	})
+}
+
+// wantPairs ranges over the stream and checks what it yields but for the last *Error, which it returns.
+func wantPairs(t *testing.T, stream iter.Seq2[int, error], want ...any) *group.Error {
+	t.Helper()
+	i := 0
+	var last *group.Error
+	for v, err := range stream {
+		if last != nil {
+			t.Fatalf("%d, %v after the *Error", v, err)
+		}
+		var all *group.Error
+		if errors.As(err, &all) && error(all) == err {
+			if last = all; v != 0 {
+				t.Fatalf("%d beside the *Error", v)
+			}
+			continue
+		}
+		if i == len(want) {
+			t.Fatalf("pair %d is %d, %v, want no more", i, v, err)
+		}
+		if wantErr, ok := want[i].(error); ok {
+			item, isItem := err.(*group.ItemError)
+			if v != 0 || !isItem || !errors.Is(err, wantErr) {
+				t.Fatalf("pair %d is %d, %v, want 0 and a *ItemError with %v", i, v, err, wantErr)
+			}
+			if item.Index != i {
+				t.Fatalf("pair %d is of item %d", i, item.Index)
+			}
+		} else if v != want[i] || err != nil {
+			t.Fatalf("pair %d is %d, %v, want %v", i, v, err, want[i])
+		}
+		i++
+	}
+	if i != len(want) {
+		t.Fatalf("%d pairs, want %d", i, len(want))
+	}
+	return last
+}
+
+func TestStreamFailureEndsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stopped := false
+		seq := func(yield func(int) bool) {
+			defer func() { stopped = true }()
+			forever(yield)
+		}
+		var cause error
+		// 0 to 3 are taken at once, 4 when 0 has been yielded.
+		last := wantPairs(t, group.Stream(t.Context(), seq, group.Config{Limit: 2, MaxFailures: 2}, func(ctx context.Context, n int) (int, error) {
+			if n == 1 {
+				<-ctx.Done()
+				cause = context.Cause(ctx)
+				return 99, ctx.Err()
+			}
+			time.Sleep(time.Second)
+			return 99, errBoom // the value must not show
+		}), errBoom, context.Canceled, errBoom, group.ErrNotStarted, group.ErrNotStarted)
+		e := wantCounts(t, last.Err(), 0, 2, 1, 2)
+		item, ok := cause.(*group.ItemError)
+		if !ok || item.Index != 2 || e.Cause != cause || !errors.Is(e, errBoom) || errors.Is(e, context.Canceled) {
+			t.Fatalf("%v, cause %v, in the calls %v, want the failure of item 2", e, e.Cause, cause)
+		}
+		if got, want := e.Error(), "group: 2 of 5 items failed, 1 canceled, 2 never started: item 0: boom; item 2: boom"; got != want {
+			t.Fatalf("%q, want %q", got, want)
+		}
+		if !stopped {
+			t.Fatal("seq was not stopped")
+		}
+	})
+}
+
+// Any number of failures is allowed, so all goes through, and there is nothing to be told at the end.
+func TestStreamOfManyFailures(t *testing.T) {
+	n := 0
+	for v, err := range group.Stream(t.Context(), count(1000), group.Config{MaxFailures: -1}, func(_ context.Context, n int) (int, error) {
+		switch n % 3 {
+		case 1:
+			return 0, errBoom
+		case 2:
+			runtime.Goexit()
+		}
+		return n, nil
+	}) {
+		if v != []int{n, 0, 0}[n%3] || !errors.Is(err, []error{nil, errBoom, group.ErrGoexit}[n%3]) {
+			t.Fatalf("pair %d: %d, %v", n, v, err)
+		}
+		n++
+	}
+	if n != 1000 {
+		t.Fatalf("%d pairs, want 1000", n)
+	}
+}
+
+// The account of a stream does not grow with its failures, but a panic is always in it.
+func TestStreamKeepsSomeFailures(t *testing.T) {
+	var last *group.Error
+	for _, err := range group.Stream(t.Context(), forever, group.Config{Limit: 1, MaxFailures: -1}, func(_ context.Context, n int) (int, error) {
+		if n == 300 {
+			panicsAt()
+		}
+		return 0, fmt.Errorf("failure %d", n)
+	}) {
+		last, _ = err.(*group.Error)
+	}
+	_, isPanic := errors.AsType[*group.PanicError](last)
+	if last.Failed != 301 || len(last.Failures) != 101 || !isPanic || last.Failures[99].(*group.ItemError).Index != 99 {
+		t.Fatalf("%d failures, %d of them kept, a panic %v; want 301, 101, true", last.Failed, len(last.Failures), isPanic)
+	}
+	if last.Cause != last.Failures[100] {
+		t.Fatalf("cause %v, want the panic", last.Cause)
+	}
+
+	last = nil
+	for _, err := range group.Stream(t.Context(), forever, group.Config{Limit: 1, MaxFailures: 300}, func(context.Context, int) (int, error) { return 0, errBoom }) {
+		last, _ = err.(*group.Error)
+	}
+	if last.Failed != 300 || len(last.Failures) != 300 {
+		t.Fatalf("%d failures, %d of them kept, want 300 of 300", last.Failed, len(last.Failures))
+	}
+}
+
+func TestStreamWithTheEndOfItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("user left")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(gone) })
+		fn := func(ctx context.Context, n int) (int, error) {
+			<-ctx.Done()
+			return n, []error{nil, context.Cause(ctx), ctx.Err(), errBoom}[n]
+		}
+		last := wantPairs(t, group.Stream(ctx, forever, group.Config{Limit: 4}, fn),
+			0, gone, context.Canceled, errBoom, group.ErrNotStarted, group.ErrNotStarted, group.ErrNotStarted, group.ErrNotStarted)
+		wantCounts(t, last.Err(), 1, 1, 2, 4)
+		if !errors.Is(last, gone) || !errors.Is(last, context.Canceled) || last.Cause != gone {
+			t.Fatalf("%v, cause %v, want what ended the context", last, last.Cause)
+		}
+
+		// It has ended now.
+		never := func(yield func(int) bool) { t.Error("seq was called") }
+		last = wantPairs(t, group.Stream(ctx, never, group.Config{}, fn))
+		wantCounts(t, last.Err(), 0, 0, 0, 0)
+		if !errors.Is(last, gone) || !errors.Is(last, context.Canceled) || last.Cause != gone {
+			t.Fatalf("%v, cause %v, want what ended the context", last, last.Cause)
+		}
+	})
+}
+
+// A seq that ends because the context does has not told all it has, and a loop must learn of it.
+func TestStreamOfSequenceThatHeedsTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		seq := func(yield func(int) bool) {
+			if yield(1) {
+				<-ctx.Done()
+			}
+		}
+		last := wantPairs(t, group.Stream(ctx, seq, group.Config{}, double), 2)
+		if wantCounts(t, last.Err(), 1, 0, 0, 0); !errors.Is(last, context.Canceled) {
+			t.Fatalf("%v, want the end of the context", last)
+		}
+	})
+}
+
+func TestStreamPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		last := wantPairs(t, group.Stream(t.Context(), forever, group.Config{Limit: 2, MaxFailures: -1}, func(ctx context.Context, n int) (int, error) {
+			switch n {
+			case 0:
+				return 0, untilCanceled(ctx)
+			case 2:
+				panicsAt()
+			}
+			return n, nil
+		}), context.Canceled, 1, errBoom, group.ErrNotStarted)
+		e := wantCounts(t, last.Err(), 1, 1, 1, 1)
+		if p, ok := errors.AsType[*group.PanicError](e.Cause); !ok || p.Value != errBoom {
+			t.Fatalf("cause %v, want the panic", e.Cause)
+		}
+	})
+}
+
+func TestStreamOfSequenceThatPanics(t *testing.T) {
+	for name, end := range map[string]func(){"panic": panicsAt, "Goexit": runtime.Goexit} {
+		synctest.Test(t, func(t *testing.T) {
+			seq := func(yield func(int) bool) {
+				_ = yield(0) && yield(1)
+				time.Sleep(time.Second)
+				end()
+			}
+			last := wantPairs(t, group.Stream(t.Context(), seq, group.Config{MaxFailures: -1}, func(ctx context.Context, n int) (int, error) {
+				if n == 1 {
+					return 0, untilCanceled(ctx)
+				}
+				return n, nil
+			}), 0, context.Canceled)
+			e := wantCounts(t, last.Err(), 1, 1, 1, 0)
+			if p, ok := e.Failures[0].(*group.PanicError); ok != (name == "panic") || ok && p.Value != errBoom {
+				t.Fatalf("%s: %v", name, e.Failures)
+			}
+			if name == "Goexit" && e.Failures[0] != group.ErrGoexit || e.Cause != e.Failures[0] {
+				t.Fatalf("%s: %v, cause %v", name, e.Failures, e.Cause)
+			}
+		})
+	}
+}
+
+// The range statement of the language tells a seq that goes on after it was stopped.
+func TestStreamOfSequenceThatDoesNotStop(t *testing.T) {
+	seq := func(yield func(int) bool) {
+		for i := range 100 {
+			yield(i)
+		}
+	}
+	var last *group.Error
+	for _, err := range group.Stream(t.Context(), seq, group.Config{}, func(context.Context, int) (int, error) { return 0, errBoom }) {
+		last, _ = err.(*group.Error)
+	}
+	if _, ok := errors.AsType[*group.PanicError](last); !ok {
+		t.Fatalf("%v, want the panic of seq", last)
+	}
+}
+
+// However the loop ends: the calls are canceled, and they and seq have ended before it has, and values are released.
+func TestStreamLoopEnds(t *testing.T) {
+	for name, leave := range map[string]func(){"break": nil, "panic": panicsAt, "Goexit": runtime.Goexit} {
+		for _, unordered := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				var live, closed, stopped atomic.Int32
+				var values []*resource
+				for range 9 {
+					values = append(values, &resource{closed: &closed})
+				}
+				seq := func(yield func(int) bool) {
+					defer stopped.Add(1)
+					defer time.Sleep(time.Minute)
+					for i := 0; yield(i); i++ {
+					}
+				}
+				fn := func(ctx context.Context, n int) (*resource, error) {
+					live.Add(1)
+					defer live.Add(-1)
+					switch n {
+					case 1: // canceled, and takes its time
+						<-ctx.Done()
+						time.Sleep(time.Hour)
+						if text := context.Cause(ctx).Error(); text != "group: the loop over the stream ended" {
+							t.Errorf("canceled with %q", text)
+						}
+						return nil, ctx.Err()
+					case 2: // too late
+						<-ctx.Done()
+						return values[n], nil
+					}
+					return values[n], nil
+				}
+				begin, bodies := time.Now(), 0
+				ended := make(chan struct{})
+				go func() {
+					defer close(ended)
+					defer func() { _ = recover() }()
+					defer func() {
+						if live.Load() != 0 || stopped.Load() != 1 || time.Since(begin) != time.Hour+time.Second {
+							t.Errorf("%s: %d calls live, seq stopped %d times, %v over", name, live.Load(), stopped.Load(), time.Since(begin))
+						}
+					}()
+					for v, err := range group.Stream(t.Context(), seq, group.Config{Limit: 4, Unordered: unordered}, fn) {
+						if bodies++; err != nil || bodies > 1 || v.times.Load() != 0 {
+							t.Errorf("%s: body %d has %v, %v", name, bodies, v, err)
+						}
+						time.Sleep(time.Second)
+						if leave == nil {
+							break
+						}
+						leave()
+					}
+				}()
+				<-ended
+				// 0 to 8 were taken, as 8 may be ahead of 0; the first one to end was yielded, 1 has no value.
+				for i, v := range values {
+					switch n := v.times.Load(); {
+					case i == 1 && n != 0, i != 1 && n > 1:
+						t.Errorf("%s: value %d closed %d times", name, i, n)
+					}
+				}
+				if closed.Load() != 7 {
+					t.Errorf("%s: %d values closed, want 7", name, closed.Load())
+				}
+			})
+		}
+	}
+}
+
+func TestStreamPolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		again := retry.New(retry.Config{Attempts: 3, Backoff: retry.Constant(time.Second), Budget: retry.Unlimited})
+		attempts := make([]int, 10)
+		i := 0
+		for v, err := range group.Stream(t.Context(), count(10), group.Config{Policy: again, Limit: 3, MaxFailures: -1}, func(_ context.Context, n int) (int, error) {
+			if attempts[n]++; attempts[n] <= n%5 {
+				return -1, errBoom
+			}
+			return n, nil
+		}) {
+			exhausted, gaveUp := errors.AsType[*retry.ExhaustedError](err)
+			if gaveUp != (i%5 > 2) || gaveUp && (len(exhausted.Attempts) != 3 || v != 0) || !gaveUp && (v != i || err != nil) {
+				t.Fatalf("item %d: %d, %v", i, v, err)
+			}
+			i++
+		}
+	})
+}
+
+func TestStreamRejections(t *testing.T) {
+	first := false
+	door := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
+		if first {
+			first = false
+			return fn(ctx)
+		}
+		return mettle.Reject("door", "", errBoom, nil)
+	})
+	for _, ran := range []bool{false, true} {
+		first = ran
+		var last error
+		for _, err := range group.Stream(t.Context(), count(5), group.Config{Policy: door, Limit: 1}, double) {
+			last = err
+		}
+		if e, ok := last.(*group.Error); !ok || errors.Is(e, mettle.ErrRejected) == ran || !errors.Is(e, errBoom) {
+			t.Fatalf("%v: is it ErrRejected, though a call ran: %v", last, ran)
+		}
+	}
+}
+
+func TestStreamOfNothing(t *testing.T) {
+	wantPairs(t, group.Stream(t.Context(), count(0), group.Config{}, double))
+}
+
+func TestStreamErrorHasNoItems(t *testing.T) {
+	last := wantPairs(t, group.Stream(t.Context(), count(1), group.Config{}, func(context.Context, int) (int, error) { return 0, errBoom }), errBoom)
+	matched, rest := last.Split(func(err error) bool { return errors.Is(err, errBoom) })
+	if matched != last || rest != nil {
+		t.Fatalf("split into %v and %v", matched, rest)
+	}
+	defer func() {
+		if got, want := recover(), "group: Error.Item of 0, want an index into 0 items"; got != want {
+			t.Fatalf("panics with %v, want %q", got, want)
+		}
+	}()
+	_ = last.Item(0)
+}
+
+func TestStreamMisuse(t *testing.T) {
+	never := func(context.Context, int) (int, error) { t.Error("called"); return 0, nil }
+	for _, c := range []struct {
+		do   func()
+		want string
+	}{
+		{func() { group.Stream(t.Context(), forever, group.Config{Limit: -1}, never) }, "group: Config.Limit is -1, want 0 or more"},
+		{func() { group.Stream(t.Context(), nil, group.Config{}, never) }, "group: Stream: seq is nil, want a sequence"},
+		{func() { group.Stream[int, int](t.Context(), forever, group.Config{}, nil) }, "group: Stream: fn is nil, want a function"},
+	} {
+		func() {
+			defer func() {
+				if got := recover(); got != c.want {
+					t.Errorf("panics with %v, want %q", got, c.want)
+				}
+			}()
+			c.do()
+		}()
+	}
+}
+
+// A limit for which twice as many items are too many is not.
+func TestStreamOfHugeLimit(t *testing.T) {
+	i := 0
+	for v, err := range group.Stream(t.Context(), count(1000), group.Config{Limit: int(^uint(0) >> 1)}, double) {
+		if v != 2*i || err != nil {
+			t.Fatalf("%d, %v, want %d", v, err, 2*i)
+		}
+		i++
+	}
+	if i != 1000 {
+		t.Fatalf("%d pairs", i)
+	}
+}
