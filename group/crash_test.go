@@ -47,6 +47,45 @@ var crashes = map[string]func() error{
 			})
 		return err
 	},
+	"Settle": func() error {
+		results := group.Settle(context.Background(), upTo(2), group.Config{Limit: 1, Crash: true},
+			func(context.Context, int) (int, error) { crashesAt(); return 0, nil })
+		return results[0].Err
+	},
+	"Stream": func() (err error) {
+		for _, err = range group.Stream(context.Background(), forever, group.Config{Limit: 4, Crash: true},
+			func(_ context.Context, n int) (int, error) {
+				if n == 50 {
+					crashesAt()
+				}
+				return n, nil
+			}) {
+			_ = err
+		}
+		return err
+	},
+	"Stream, after a break": func() error {
+		began := make(chan struct{})
+		for range group.Stream(context.Background(), forever, group.Config{Limit: 4, Crash: true},
+			func(ctx context.Context, n int) (int, error) {
+				if n == 1 {
+					close(began)
+					<-ctx.Done()
+					crashesAt()
+				}
+				return n, nil
+			}) {
+			<-began
+			break
+		}
+		return nil
+	},
+	"Stream of a seq that panics": func() (err error) {
+		for _, err = range group.Stream(context.Background(), func(func(int) bool) { crashesAt() }, group.Config{Crash: true}, double) {
+			_ = err
+		}
+		return err
+	},
 }
 
 func crashIn(tasks ...func(context.Context) error) error {

@@ -17,7 +17,7 @@ type scope struct {
 	allowed int // failures that cancel the scope; below 0 no number does
 	crash   bool
 	meter   *meter // nil without a Config.Progress
-	keeps   int // failures that the account holds, besides panics; 0 means all
+	keeps   int    // failures that the account holds, besides panics; 0 means all
 
 	mu         sync.Mutex // guards the account
 	failures   []error

@@ -136,12 +136,14 @@ func (s *stream[T, R]) run(yield func(R, error) bool) {
 	through = true
 	canceled := s.ctx.Err() != nil
 	s.dismiss()
+	defer s.cancel(nil)
+	if s.meter != nil {
+		s.meter.last()
+	}
 	if !canceled {
-		s.cancel(nil)
 		return
 	}
 	e := s.report()
-	s.cancel(nil)
 	e.items = noItems
 	e.ran = s.ran
 	var zero R
@@ -191,5 +193,8 @@ func (s *stream[T, R]) abandon() {
 		if p := s.at(i); p.done && p.err == nil {
 			release(p.value)
 		}
+	}
+	if s.meter != nil {
+		s.meter.last()
 	}
 }

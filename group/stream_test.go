@@ -529,3 +529,42 @@ func TestStreamOfHugeLimit(t *testing.T) {
 		t.Fatalf("%d pairs", i)
 	}
 }
+
+// Progress hears of all that ended, also if the loop does not go on to the end.
+func TestStreamProgress(t *testing.T) {
+	for name, c := range map[string]struct {
+		breakAt int
+		want    [][2]int // done and failed
+	}{
+		"through": {-1, [][2]int{{1, 0}, {2, 1}, {3, 2}, {3, 2}}},
+		"break":   {1, [][2]int{{1, 0}, {2, 1}, {3, 1}}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var got [][2]int
+			cfg := group.Config{Limit: 1, MaxFailures: -1, Progress: func(p group.Progress) {
+				if p.Total != 0 {
+					t.Errorf("a total of %d", p.Total)
+				}
+				got = append(got, [2]int{p.Done, p.Failed})
+			}}
+			fn := func(ctx context.Context, n int) (int, error) {
+				select {
+				case <-time.After(time.Second):
+					return n, []error{nil, errBoom, errBoom}[n]
+				case <-ctx.Done():
+					return 0, ctx.Err()
+				}
+			}
+			i := 0
+			for range group.Stream(t.Context(), count(3), cfg, fn) {
+				if i == c.breakAt {
+					break
+				}
+				i++
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s: %v, want %v", name, got, c.want)
+			}
+		})
+	}
+}

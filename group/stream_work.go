@@ -21,6 +21,7 @@ func (s *stream[T, R]) take() {
 			} else if panicking() {
 				return // the stream goes on as if seq did, so that the loop cannot end, and the program exit, ahead of the crash
 			}
+			s.count(panicked)
 			s.add(panicked, err) // also the exit: without its seq the stream cannot go on
 		}
 		s.mu.Lock()
@@ -146,6 +147,7 @@ func (s *stream[T, R]) some() (more bool) {
 		} else if panicking() {
 			return
 		}
+		s.count(how)
 		s.missed(i, how, err)
 		more = true
 		if how == failed {
@@ -163,10 +165,13 @@ func (s *stream[T, R]) some() (more bool) {
 		s.mu.Unlock()
 		v, err := s.fn(s.ctx, item)
 		if err != nil {
-			s.missed(i, s.judge(err), err)
+			how := s.judge(err)
+			s.tell(how)
+			s.missed(i, how, err)
 			s.mu.Lock()
 			continue
 		}
+		s.tell(succeeded)
 		s.mu.Lock()
 		s.succeeded++
 		s.ran = true
