@@ -158,7 +158,7 @@ func (t *tally) close(n int) *Error {
 		return nil
 	}
 	slices.SortFunc(e.Failures, func(a, b error) int { return a.(*ItemError).Index - b.(*ItemError).Index })
-	e.missed = t.cut
+	e.missed = append(make([]*ItemError, 0, len(t.cut)+len(e.Failures)), t.cut...)
 	for _, err := range e.Failures {
 		e.missed = append(e.missed, err.(*ItemError))
 	}

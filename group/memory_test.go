@@ -1,0 +1,95 @@
+package group_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+
+	"github.com/mettle-go/mettle/group"
+)
+
+// memory returns what has been allocated up to now, and what of it is live.
+func memory() (allocs, bytes, live uint64) {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs, m.TotalAlloc, m.HeapAlloc
+}
+
+// A million items through a stream take the memory of a few, if the loop does not keep them.
+func TestStreamMemoryIsFlat(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const n = 1_000_000
+	for _, cfg := range []group.Config{{}, {Limit: 64, Unordered: true}} {
+		allocs, bytes, live := memory()
+		seen, most := 0, uint64(0)
+		for _, err := range group.Stream(t.Context(), count(n), cfg, double) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen++; seen%250_000 == 0 {
+				_, _, now := memory()
+				most = max(most, now-min(now, live))
+			}
+		}
+		allocs2, bytes2, _ := memory()
+		if seen != n || allocs2-allocs > n/100 || bytes2-bytes > n || most > 256<<10 {
+			t.Errorf("%+v: %d items with %d allocations of %d bytes, %d live", cfg, seen, allocs2-allocs, bytes2-bytes, most)
+		}
+	}
+}
+
+// What a stream has yielded, and what it has called for, it does not keep.
+func TestStreamKeepsNothing(t *testing.T) {
+	type block [64 << 10]byte
+	const n, limit = 1000, 4
+	seq := func(yield func(*block) bool) {
+		for range n {
+			if !yield(new(block)) {
+				return
+			}
+		}
+	}
+	fresh := func(context.Context, *block) (*block, error) { return new(block), nil }
+	for _, unordered := range []bool{false, true} {
+		_, _, before := memory()
+		seen := 0
+		for range group.Stream(t.Context(), seq, group.Config{Limit: limit, Unordered: unordered}, fresh) {
+			if seen++; seen%250 == 0 {
+				// At most two blocks for each item that is ahead, and a few under way.
+				if _, _, now := memory(); now > before+(4*limit+8)*uint64(len(block{})) {
+					t.Errorf("unordered %v: %d KiB are live after %d items", unordered, (now-before)>>10, seen)
+				}
+			}
+		}
+	}
+}
+
+// Beside its input and output a Map takes next to nothing for an item that succeeds, and less than 60 bytes for one that does
+// not.
+func TestMapMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const n = 1_000_000
+	items := make([]int, n)
+	for _, c := range []struct {
+		name string
+		fn   func(context.Context, int) (int, error)
+		most uint64 // bytes an item
+	}{
+		{"success", double, 0},
+		{"failure", func(context.Context, int) (int, error) { return 0, errBoom }, 60},
+	} {
+		_, _, before := memory()
+		results, err := group.Map(t.Context(), items, group.Config{MaxFailures: -1}, c.fn)
+		_, _, after := memory()
+		if live := after - before - 8*n; live > n*c.most+64<<10 {
+			t.Errorf("%s: %d bytes an item, want %d", c.name, live/n, c.most)
+		}
+		runtime.KeepAlive(results)
+		runtime.KeepAlive(err)
+	}
+}
