@@ -256,8 +256,8 @@ func TestProgressThatDoesNotReturn(t *testing.T) {
 		if !errors.Is(e.Item(1), group.ErrGoexit) || !panics {
 			t.Errorf("items ended by %v and %v, want what the reports did", e.Item(1), e.Item(3))
 		}
-		if last.Done != 4 || last.Failed != 2 {
-			t.Errorf("the last report is %+v, want 4 done, 2 failed", last)
+		if last.Done != 4 || last.Failed != 2 || last.Left != 0 {
+			t.Errorf("the last report is %+v, want 4 done, 2 failed, and no time left for what is not to be", last)
 		}
 	})
 	wantPanic(t, errBoom, func() {

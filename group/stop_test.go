@@ -237,7 +237,10 @@ func TestStopTimerEndsWithTheScope(t *testing.T) {
 			g.Stop(time.Hour)
 			return nil
 		})
-		left[len(left)-1].Value().Stop(time.Hour) // too late to set another
+		var ended *group.Group
+		_ = group.Run(t.Context(), func(g *group.Group) error { ended = g; return nil })
+		ended.Stop(time.Hour) // too late to set one
+		left = append(left, weak.Make(ended))
 	}
 	runtime.GC()
 	runtime.GC()
