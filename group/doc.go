@@ -1,11 +1,12 @@
-// Package group runs concurrent work in scopes that end: when Run or Map returns, every goroutine that it started has
-// ended, and every failure is in its error.
+// Package group runs concurrent work in scopes that end: when Run or Map returns, or the loop over a Stream ends, every
+// goroutine that it started has ended, and every failure has been told.
 //
 // # When to use it
 //
 // Map, for one call for each item of a slice, a few at a time, with the results in order. Run, for tasks of different
 // kinds that belong together: a server and its consumer, three queries for one page, a crawl whose tasks find further
-// tasks. Group.Stop and Signals end such a scope in an orderly way, Cleanup and Detach are for what a task does when it is
+// tasks. Settle is Map for batches in which items may fail, each for itself. Stream is Map for sequences that are too long
+// for a slice or never end. First asks several and takes the first answer; Wait gives several one time limit together. Group.Stop and Signals end such a scope in an orderly way, Cleanup and Detach are for what a task does when it is
 // canceled and for what cannot be canceled.
 //
 // # Not for
@@ -24,17 +25,22 @@
 //		return nil
 //	})
 //
+//	for page, err := range group.Stream(ctx, urls, group.Config{Limit: 8, MaxFailures: -1}, fetch) {
+//		…
+//	}
+//
 // # Defaults
 //
-//	Limit        none in Run; 8 in Map
-//	MaxFailures  1: the first failure cancels the rest
+//	Limit        none in Run; 8 in Map, Settle and Stream
+//	MaxFailures  1: the first failure cancels the rest; but -1, none does, in Settle
 //	Policy       none
 //	Crash        false: a panic is returned as an error
 //	Progress     none
+//	Unordered    false: Stream yields in the order of its items
 //
 // # Errors
 //
-// What Run, RunWith and Map return is nil or a *Error, also for a single failure. It counts what succeeded, failed,
+// What Run, RunWith, Map and First return is nil or a *Error, also for a single failure. It counts what succeeded, failed,
 // was canceled and was never started, and unwraps to each failure, so that errors.Is and errors.As look at all. A
 // failure is
 //
@@ -53,6 +59,9 @@
 //		}
 //		use(page)
 //	}
+//
+// Settle returns no error: each result has its own, as it is. Stream yields a *ItemError in the place of an item's value, and
+// a *Error as its last pair if it was canceled.
 //
 // Some failures can be lived with. Handle takes an error apart by kinds, also through inner scopes; each handler gets
 // all failures of its kind, and what none of them takes is returned:
@@ -86,9 +95,9 @@
 // for. What a task has still to do then, it does with the context that Cleanup gives it.
 //
 // A panic in a task is recovered in its goroutine, cancels the scope whatever MaxFailures says, and is returned with
-// its stack. With Config.Crash nothing is recovered and the program ends as it does by a panic in a bare goroutine. A
-// panic in the body of Run, or a runtime.Goexit there, cancels the tasks, waits for them and passes through, neither
-// recovered nor wrapped.
+// its stack. In Settle and Wait it cancels nothing, since there each is for itself. With Config.Crash nothing is
+// recovered and the program ends as it does by a panic in a bare goroutine. A panic in the body of Run or of the loop over
+// a Stream, or a runtime.Goexit there, cancels the tasks, waits for them and passes through, neither recovered nor wrapped.
 //
 // A Policy runs inside the task: what the scope sees is how the call ended after all attempts. A rejection is a
 // failure of that task. The Error is mettle.ErrRejected only if no function of the scope ran at all.
@@ -99,7 +108,9 @@
 // as two uncontended locks, and no allocation, and there is no context of its own for it. A policy costs each call
 // what it costs elsewhere, and an allocation for the closure. Go costs an allocation and a goroutine; a task that had
 // to queue takes over the goroutine of one that ended. Failures are kept until the scope ends: a scope that lives as
-// long as the program and allows any number of failures grows with each.
+// long as the program and allows any number of failures grows with each. Stream is the exception. It takes the memory of
+// 2 × Limit items however many there are; a trivial one costs a few hand-overs between goroutines, several times what
+// it does in Map, and no allocation.
 //
 // # Mistakes
 //
@@ -119,6 +130,27 @@
 //	return nil
 //
 // Right: return, since Run waits; and let the tasks start what comes next.
+//
+// Wrong: a loop that may end while its sequence waits, as a queue does for its next item. The range statement waits with
+// it.
+//
+//	for job, err := range group.Stream(ctx, jobs.All(ctx), cfg, run) {
+//		if err != nil {
+//			break
+//		}
+//		…
+//	}
+//
+// Right: the sequence, too, gets a context that ends with the loop.
+//
+//	ctx, cancel := context.WithCancel(ctx)
+//	for job, err := range group.Stream(ctx, jobs.All(ctx), cfg, run) {
+//		if err != nil {
+//			cancel()
+//			break
+//		}
+//		…
+//	}
 //
 // Wrong: results that tasks append to a shared slice. Right: Map, or one variable for each task, read after Run.
 //

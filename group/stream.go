@@ -21,26 +21,29 @@ var errLoop = errors.New("group: the loop over the stream ended")
 //	}
 //
 // Nothing runs before the result is ranged over, and each range is a run of its own. Every item that is taken from seq is
-// yielded exactly once, unless the loop ends first: with its value, or with a *ItemError and the zero value of R. They come in the order of
-// seq or, with Config.Unordered, as they end.
+// yielded exactly once, unless the loop ends first: with its value, or with a *ItemError and the zero value of R. They
+// come in the order of seq or, with Config.Unordered, as they end.
 //
-// Look-ahead is bounded. Of all items that seq has handed over, at most 2 × Limit are not yet yielded, where an item counts as
-// yielded from the moment that the loop's body begins with it; seq is not asked for another before there is room for it. So
-// one slow item holds up at most 2 × Limit - 1 that come after it, and a slow loop holds up seq.
+// Look-ahead is bounded. Of all items that seq has handed over, at most 2 × Limit are not yet yielded, where an item counts
+// as yielded from the moment that the loop's body begins with it; seq is not asked for another before there is room for
+// it. So one slow item holds up at most 2 × Limit - 1 that come after it, and a slow loop holds up seq.
 //
-// When the scope is canceled, by failures, a panic or the end of ctx, nothing more is taken and nothing started, and what was taken
-// is still yielded, items that were not started with ErrNotStarted. Then comes one last pair: the zero value and a *Error that
-// tells why and counts the items. There is none if the scope was not canceled. So a loop that ends without a *Error has seen all, and one
-// with MaxFailures -1 goes through whatever fails. That *Error has no Item, and with MaxFailures -1 it has only the first
-// 100 Failures: each has been yielded before. If ctx has ended already, seq is not called and the last pair is the only one.
+// When the scope is canceled, by failures, a panic or the end of ctx, nothing more is started, and no more is taken than
+// what seq is at. What was taken is still yielded, items that were not started with ErrNotStarted. Then comes one last
+// pair: the zero value and a *Error that tells why and counts the items. There is none if the scope was not canceled. So
+// a loop that ends without a *Error has seen everything, and one with MaxFailures -1 goes through whatever fails.
 //
-// The loop may end at any time, by break, return, panic or runtime.Goexit: the calls are canceled, and they and seq have ended
-// before the range statement does. Values that were not yielded are then released: one that has a method Close() error or Close(), and is no nil
-// pointer, is closed, and an error of Close is ignored.
+// That *Error has no Item, since each failure has been yielded before, and with MaxFailures -1 its Failures are only the
+// first 100 and any panic. If ctx has ended already, seq is not called and the last pair is the only one.
 //
-// seq runs in one goroutine, which is not the loop's, and is stopped by its yield returning false. It is waited for, as calls are: one that
-// waits for something should heed a context that ends with the loop. A panic of seq cancels the scope like that of a call, and so does a runtime.Goexit. The last
-// *Error has it among its Failures, in addition to those of items. With Config.Crash it ends the program.
+// The loop may end at any time, by break, return, panic or runtime.Goexit: the calls are canceled, and they and seq have
+// ended before the range statement does. Values that were not yielded are then released: one that has a method
+// Close() error or Close(), and is no nil pointer, is closed, and an error of Close is ignored.
+//
+// seq runs in one goroutine, which is not the loop's, and is stopped by its yield returning false. It is waited for, as
+// calls are: one that waits for something should heed a context that ends with the loop. A panic of seq cancels the scope
+// like that of a call, and so does a runtime.Goexit; the last *Error has it among its Failures and counts it beside the
+// items. With Config.Crash a panic ends the program.
 //
 // Stream panics if cfg.Validate has an error or seq or fn is nil. It allocates for each range, in proportion to how
 // far it looks ahead, but not for each item, except what seq, fn, a failure or cfg.Policy does.

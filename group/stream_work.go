@@ -19,7 +19,7 @@ func (s *stream[T, R]) take() {
 			if !s.crash {
 				_, err = unwound(recover())
 			} else if panicking() {
-				return // the stream goes on as if seq did, so that the loop cannot end, and the program exit, ahead of the crash
+				return // seq has not ended for the loop, so that it cannot end, and the program exit, ahead of the crash
 			}
 			s.count(panicked)
 			s.add(panicked, err) // also the exit: without its seq the stream cannot go on
@@ -132,8 +132,8 @@ func (s *stream[T, R]) resume() {
 	s.others.Done() // not deferred: in a scope that crashes, the loop must not end ahead of the crash
 }
 
-// some calls fn for items until there are none left, up to the first call that does not return. It reports whether there may be more to
-// do.
+// some calls fn for items until the stream is over, up to the first call that does not return. It reports whether there
+// may be more to do.
 func (s *stream[T, R]) some() (more bool) {
 	var i int
 	returned := false
