@@ -2,9 +2,12 @@ package mettle_test
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
+
+var asyncioExample = regexp.MustCompile(`(?m)^func (Example_)?asyncio`)
 
 // Each piece of Go code in docs/from-asyncio.md is code of an example, and each example is shown there.
 func TestFromAsyncioShowsTheExamples(t *testing.T) {
@@ -14,7 +17,7 @@ func TestFromAsyncioShowsTheExamples(t *testing.T) {
 	}
 	var examples []string
 	for _, file := range files {
-		for _, example := range strings.Split(paperText(t, file), "\nfunc Example_")[1:] {
+		for _, example := range asyncioExample.Split(paperText(t, file), -1)[1:] {
 			var code strings.Builder
 			for line := range strings.Lines(example) {
 				code.WriteString(strings.TrimPrefix(line, "\t"))
@@ -38,7 +41,7 @@ func TestFromAsyncioShowsTheExamples(t *testing.T) {
 	}
 	for i, example := range examples {
 		if name, _, _ := strings.Cut(example, "("); !shown[i] {
-			t.Errorf("docs/from-asyncio.md shows nothing of Example_%s", name)
+			t.Errorf("docs/from-asyncio.md shows nothing of the example %s", name)
 		}
 	}
 }

@@ -37,19 +37,17 @@ func Example_asyncioGather() {
 func Example_asyncioGatherExceptions() {
 	ctx, db, ids := context.Background(), asyncioDB{1: "Ada", 2: "Grace"}, []int{2, 7, 1}
 
-	users, err := group.Map(ctx, ids, group.Config{MaxFailures: -1}, db.User)
-	all, _ := errors.AsType[*group.Error](err) // nil if there was no failure
-	for i, user := range users {
-		if err := all.Item(i); err != nil {
-			fmt.Println("failed:", err)
+	for _, user := range group.Settle(ctx, ids, group.Config{}, db.User) {
+		if user.Err != nil {
+			fmt.Println("failed:", user.Err)
 			continue
 		}
-		fmt.Println(user)
+		fmt.Println(user.Value)
 	}
 
 	// Output:
 	// Grace
-	// failed: group: item 1: user 7: file does not exist
+	// failed: user 7: file does not exist
 	// Ada
 }
 
@@ -135,36 +133,6 @@ func Example_asyncioSemaphore() {
 	// Output:
 	// [Ada] <nil>
 	// Ada <nil>
-}
-
-func Example_asyncioCancel() {
-	waiting, released := make(chan struct{}), false
-	release := func() { released = true }
-	poll := func(ctx context.Context) error { close(waiting); <-ctx.Done(); return ctx.Err() }
-	ctx, cancel := context.WithCancel(context.Background())
-
-	work := func(ctx context.Context) error {
-		defer release()  // runs, however poll ends
-		return poll(ctx) // returns ctx.Err() once it is canceled
-	}
-
-	go func() {
-		<-waiting
-		cancel()
-	}()
-	err := group.Run(ctx, func(g *group.Group) error { g.Go(work); return nil })
-	fmt.Println(errors.Is(err, context.Canceled), released)
-	// Output: true true
-}
-
-func Example_asyncioExecutor() {
-	ctx, inputs := context.Background(), []int{1, 2, 3}
-	hash := func(_ context.Context, n int) (int, error) { return n * n, nil } // stands for a blocking or computing call
-
-	sums, err := group.Map(ctx, inputs, group.Config{Limit: 4}, hash)
-
-	fmt.Println(sums, err)
-	// Output: [1 4 9] <nil>
 }
 
 func Example_asyncioEvent() {
