@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	failsafebulkhead "github.com/failsafe-go/failsafe-go/bulkhead"
@@ -31,28 +30,8 @@ func bulkheadRows() []row {
 func waiting() []rival[int, act] {
 	return []rival[int, act]{
 		{"mettle", func(_ *bed, limit int) act { return bulkhead.New(bulkhead.Config{Limit: limit, Queue: 64}).Do }},
-		{"channel", func(_ *bed, limit int) act {
-			places := make(chan struct{}, limit)
-			return func(ctx context.Context, fn func(context.Context) error) error {
-				select {
-				case places <- struct{}{}:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-				defer func() { <-places }()
-				return fn(ctx)
-			}
-		}},
-		{"x/sync semaphore", func(_ *bed, limit int) act {
-			places := semaphore.NewWeighted(int64(limit))
-			return func(ctx context.Context, fn func(context.Context) error) error {
-				if err := places.Acquire(ctx, 1); err != nil {
-					return err
-				}
-				defer places.Release(1)
-				return fn(ctx)
-			}
-		}},
+		{"channel", channelPlaces},
+		{"x/sync semaphore", semaphorePlaces},
 		{"failsafe-go", func(_ *bed, limit int) act {
 			return failsafeAct[any](failsafebulkhead.NewBuilder[any](uint(limit)).WithMaxWaitTime(time.Hour).Build())
 		}},
@@ -66,6 +45,30 @@ func waiting() []rival[int, act] {
 				return fn(ctx)
 			}
 		}},
+	}
+}
+
+func channelPlaces(_ *bed, limit int) act {
+	places := make(chan struct{}, limit)
+	return func(ctx context.Context, fn func(context.Context) error) error {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		defer func() { <-places }()
+		return fn(ctx)
+	}
+}
+
+func semaphorePlaces(_ *bed, limit int) act {
+	places := semaphore.NewWeighted(int64(limit))
+	return func(ctx context.Context, fn func(context.Context) error) error {
+		if err := places.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer places.Release(1)
+		return fn(ctx)
 	}
 }
 
@@ -212,20 +215,17 @@ func fills(do act, limit int) error {
 func exclusive(do act) error {
 	ctx, cancel := patient()
 	defer cancel()
-	var inside, most, runs atomic.Int64
+	var m meter
 	err := together(crowd, nothing)(func(ctx context.Context, _ func(context.Context) error) error {
 		return do(ctx, func(context.Context) error {
-			if n := inside.Add(1); n > most.Load() {
-				most.Store(n)
-			}
-			runs.Add(1)
+			m.enter()
+			defer m.leave()
 			runtime.Gosched()
-			inside.Add(-1)
 			return nil
 		})
 	})(ctx, 100*crowd)
-	if err != nil || most.Load() != 1 || runs.Load() != 100*crowd {
-		return fmt.Errorf("%d calls ran, at most %d at a time, error %v; want %d, 1, nil", runs.Load(), most.Load(), err, 100*crowd)
+	if most, left := m.most.Load(), m.left.Load(); err != nil || most != 1 || left != 100*crowd {
+		return fmt.Errorf("%d calls ran, at most %d at a time, error %v; want %d, 1, nil", left, most, err, 100*crowd)
 	}
 	return nil
 }

@@ -47,10 +47,13 @@ func peers(deps []*debug.Module) []string {
 
 // measured are the modules whose versions belong beside the figures.
 var measured = []string{
+	"github.com/alitto/pond/v2",
 	"github.com/avast/retry-go/v5",
 	"github.com/cenkalti/backoff/v5",
 	"github.com/failsafe-go/failsafe-go",
+	"github.com/panjf2000/ants/v2",
 	"github.com/sony/gobreaker/v2",
+	"github.com/sourcegraph/conc",
 	"golang.org/x/sync",
 	"golang.org/x/time",
 }

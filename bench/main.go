@@ -1,14 +1,14 @@
 // Command bench measures mettle beside other libraries and beside what one writes by hand, and prints one table.
 //
-//	go run ./bench                             the table, in about two minutes
+//	go run ./bench                             the table, in about three minutes
 //	go run ./bench -run 'breaker|bulkhead'     only these rows
 //	go run ./bench -write docs/benchmarks.md   the table, into the page
 //
 // # What is measured
 //
 // A row is a piece of work, a contender a way to do it. Before anything is timed, every contender of the chosen rows is checked to do what
-// the row says: that it rejects without running the function, limits, trips, makes as many attempts as it should, cancels what takes too long.
-// If one does not, the program names it and exits with code 1.
+// the row says: that it rejects without running the function, limits, trips, makes as many attempts as it should, cancels what takes too long,
+// does each item once and loses none. If one does not, the program names it and exits with code 1.
 //
 // Then the contenders of a row take turns: each is timed once a round, and each round begins with another one. A figure is the
 // median of the rounds, with their quartiles beside it. The ratio is the median of each round's ratio to mettle, so that a slow moment

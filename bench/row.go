@@ -144,7 +144,10 @@ func answers(get query) loop {
 // rows returns all rows whose name pattern matches, in the order of the table.
 func rows(pattern *regexp.Regexp) []row {
 	var chosen []row
-	for _, group := range [][]row{clockRows(), breakerRows(), bulkheadRows(), limiterRows(), retryRows(), timeoutRows(), hedgeRows(), stackRows()} {
+	for _, group := range [][]row{
+		clockRows(), breakerRows(), bulkheadRows(), limiterRows(), retryRows(), timeoutRows(), hedgeRows(), stackRows(),
+		mapRows(), taskRows(), queueRows(), lockRows(),
+	} {
 		for _, r := range group {
 			if pattern.MatchString(r.name) {
 				chosen = append(chosen, r)
