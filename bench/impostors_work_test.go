@@ -221,8 +221,42 @@ func lockImpostors() []impostor {
 	}
 }
 
+// partImpostors go straight to a part of a check, where another part would catch them too.
+func partImpostors() []impostor {
+	failed := errors.New("failed before")
+	return []impostor{
+		{"gathers: runs no more than fit in", func() error {
+			return gathers(func(ctx context.Context, _ int, fn func(context.Context, int) error) error {
+				return byHandTasks(2)(ctx, 2, fn)
+			}, 6, 2)
+		}},
+		{"passesOn: fails once and for all", func() error {
+			var broken error
+			return passesOn(func(ctx context.Context, n int, fn func(context.Context, int) error) error {
+				if broken == nil && byHandTasks(2)(ctx, n, fn) != nil {
+					broken = failed
+					return errDown
+				}
+				return broken
+			})
+		}},
+		{"mapsEach: maps an item twice", func() error {
+			return mapsEach(func(ctx context.Context, in []int, fn func(context.Context, int) (int, error)) ([]int, error) {
+				fn(ctx, in[0])
+				return byHandIndex(2)(ctx, in, fn)
+			}, 10)
+		}},
+		{"fillsUp: another item", func() error {
+			c := channelConduit(3)
+			return fillsUp(conduit{c.put, func(ctx context.Context) (int, error) { v, err := c.get(ctx); return v ^ 1, err }}, 3)
+		}},
+		{"givesUp: at once", func() error { return givesUp(t0, func(context.Context) error { return errFull }) }},
+		{"givesUp: succeeds", func() error { return givesUp(t0, nothing) }},
+	}
+}
+
 func TestChecksCatchImpostorsAtWork(t *testing.T) {
-	for _, i := range slices.Concat(mapImpostors(), taskImpostors(), queueImpostors(), lockImpostors()) {
+	for _, i := range slices.Concat(mapImpostors(), taskImpostors(), queueImpostors(), lockImpostors(), partImpostors()) {
 		t.Run(i.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				if err := i.check(); err == nil {
