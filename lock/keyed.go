@@ -19,10 +19,10 @@ const (
 // A Keyed is a Mutex for each key: who locks one key does not wait for those who hold others. A key takes memory only
 // while it is locked. The zero Keyed has no key locked and is ready for use. It must not be copied after first use.
 type Keyed[K comparable] struct {
-	mu    sync.Mutex         // held for some instructions, never while somebody waits for his turn
-	held  map[K]*waitq.Queue // the locked keys; nil while nobody has had to wait
-	peak  int                // the most entries that held has had
-	lines []*waitq.Queue     // of keys that are no longer locked
+	mu    sync.Mutex   // held for some instructions, never while somebody waits for his turn
+	held  map[K]*queue // the locked keys; nil while nobody has had to wait
+	peak  int          // the most entries that held has had
+	lines []*queue     // of keys that are no longer locked
 }
 
 // Lock locks k, after waiting for its turn if need be. It returns nil, or, if ctx ends first, an error that is both
@@ -61,13 +61,11 @@ func (l *Keyed[K]) TryLock(k K) bool {
 // Unlock unlocks k, or hands it to the first who waits for it. Any goroutine may call it, not only the one that locked
 // k. It panics if k is not locked.
 func (l *Keyed[K]) Unlock(k K) {
-	w, taken := l.hand(k)
+	next, taken := l.hand(k)
 	if !taken {
 		panic(fmt.Sprintf("lock: Unlock of key %v, which is not locked", k))
 	}
-	if w != nil {
-		w.Grant()
-	}
+	next.Wake()
 }
 
 // With runs fn while it holds k, and returns fn's error as it is; or it returns the error of Lock, and fn did not run.
@@ -88,7 +86,7 @@ func (l *Keyed[K]) Len() int {
 }
 
 // enter locks k, or puts the caller into its line and returns his place there.
-func (l *Keyed[K]) enter(k K) (*waitq.Queue, *waitq.Waiter) {
+func (l *Keyed[K]) enter(k K) (*queue, *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock() // hashing a key may panic
 	line, taken := l.held[k]
@@ -100,11 +98,11 @@ func (l *Keyed[K]) enter(k K) (*waitq.Queue, *waitq.Waiter) {
 		if n := len(l.lines); n > 0 {
 			line, l.lines = l.lines[n-1], l.lines[:n-1]
 		} else {
-			line = new(waitq.Queue)
+			line = new(queue)
 		}
 		l.held[k] = line
 	}
-	return line, line.Push()
+	return line, line.Push(nothing{})
 }
 
 // add locks k, which is free. The caller holds mu.
@@ -113,14 +111,14 @@ func (l *Keyed[K]) add(k K) {
 		panic(fmt.Sprintf("lock: Lock of key %v, which is not equal to itself", k))
 	}
 	if l.held == nil {
-		l.held = make(map[K]*waitq.Queue)
+		l.held = make(map[K]*queue)
 	}
 	l.held[k] = nil
 	l.peak = max(l.peak, len(l.held))
 }
 
 // leave takes w out of line and reports whether it was still there. If not, its key has been handed to it.
-func (l *Keyed[K]) leave(line *waitq.Queue, w *waitq.Waiter) bool {
+func (l *Keyed[K]) leave(line *queue, w *waiter) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !line.Remove(w) {
@@ -131,15 +129,16 @@ func (l *Keyed[K]) leave(line *waitq.Queue, w *waitq.Waiter) bool {
 }
 
 // hand takes k from its holder and returns to whom it goes, if anybody waits. It reports whether k was locked.
-func (l *Keyed[K]) hand(k K) (next *waitq.Waiter, taken bool) {
+func (l *Keyed[K]) hand(k K) (next batch, taken bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock() // hashing a key may panic
 	line, taken := l.held[k]
 	if !taken {
-		return nil, false
+		return next, false
 	}
 	if line != nil {
-		if next = line.Pop(); next != nil {
+		if w := line.Front(); w != nil {
+			line.Grant(w, &next)
 			return next, true
 		}
 		if len(l.lines) < maxLines {
@@ -150,5 +149,5 @@ func (l *Keyed[K]) hand(k K) (next *waitq.Waiter, taken bool) {
 	if len(l.held) == 0 && l.peak >= large {
 		l.held, l.peak = nil, 0
 	}
-	return nil, true
+	return next, true
 }

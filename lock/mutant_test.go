@@ -12,10 +12,11 @@ import (
 type barging struct{ mutexes }
 
 func (m *barging) Unlock(k int) {
+	var next batch
 	l := &m.mutexes[k]
 	l.mu.Lock()
-	w := l.queue.Pop()
-	if w != nil {
+	if w := l.queue.Front(); w != nil {
+		l.queue.Grant(w, &next)
 		l.fewer()
 	}
 	l.mu.Unlock()
@@ -25,9 +26,7 @@ func (m *barging) Unlock(k int) {
 		}
 		l.word.Store(free)
 	}
-	if w != nil {
-		w.Grant()
-	}
+	next.Wake()
 }
 
 // forgetful sets the lock free without a look at the line.
@@ -47,7 +46,7 @@ func (m *leaky) Lock(ctx context.Context, k int) error {
 	l := &m.mutexes[k]
 	l.mu.Lock()
 	if err != nil && (l.word.CompareAndSwap(locked, contended) || l.word.Load() == contended) {
-		l.queue.Push()
+		l.queue.Push(nothing{})
 		l.waiters++
 	}
 	l.mu.Unlock()

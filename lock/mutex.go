@@ -9,6 +9,14 @@ import (
 	"github.com/mettle-go/mettle/internal/waitq"
 )
 
+// What is handed over in a line is the lock itself: there is no value to go with it.
+type (
+	nothing = struct{}
+	queue   = waitq.Queue[nothing]
+	waiter  = waitq.Waiter[nothing]
+	batch   = waitq.Batch[nothing]
+)
+
 // The values of Mutex.word. What somebody waits for is locked: Unlock hands it over.
 const (
 	free      = iota
@@ -21,7 +29,7 @@ const (
 type Mutex struct {
 	word    atomic.Uint32
 	mu      sync.Mutex // held for some instructions, never while somebody waits for his turn
-	queue   waitq.Queue
+	queue   queue
 	waiters int // in queue
 }
 
@@ -67,7 +75,7 @@ func (m *Mutex) wait(ctx context.Context) error {
 			return nil
 		}
 	}
-	w := m.queue.Push()
+	w := m.queue.Push(nothing{})
 	m.waiters++
 	m.mu.Unlock()
 
@@ -84,7 +92,7 @@ func (m *Mutex) wait(ctx context.Context) error {
 }
 
 // leave takes w out of the queue and reports whether it was still there. If not, m has been handed to it.
-func (m *Mutex) leave(w *waitq.Waiter) bool {
+func (m *Mutex) leave(w *waiter) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.queue.Remove(w) {
@@ -97,14 +105,16 @@ func (m *Mutex) leave(w *waitq.Waiter) bool {
 
 // hand is Unlock for when somebody waits, or did when Unlock looked.
 func (m *Mutex) hand() {
+	var next batch
 	m.mu.Lock()
-	w := m.queue.Pop()
+	w := m.queue.Front()
 	if w != nil {
+		m.queue.Grant(w, &next)
 		m.fewer()
 	}
 	m.mu.Unlock()
 	if w != nil {
-		w.Grant()
+		next.Wake()
 	} else if !m.word.CompareAndSwap(locked, free) {
 		panic("lock: Unlock of a Mutex that is not locked")
 	}
