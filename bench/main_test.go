@@ -70,7 +70,7 @@ func TestRunMeasuresTheChosenRows(t *testing.T) {
 func TestNothingIsTimedUnlessTheChecksPass(t *testing.T) {
 	var out, errs bytes.Buffer
 	timed := false
-	lame := contender{"lame", func(*bed) loop { timed = true; return rejects(pass) }, func(*bed) error { return errDown }}
+	lame := contender{name: "lame", start: func(*bed) loop { timed = true; return rejects(pass) }, check: func(*bed) error { return errDown }}
 	o := options{plan: plan{1, 1, func() {}}, rows: []row{{"row", "a row", []contender{lame}}}}
 	if code := o.run(t.Context(), nil, &out, &errs); code != 1 || out.Len() > 0 || errs.String() != "bench: row: lame: down\n" || timed {
 		t.Errorf("code %d, stdout %q, stderr %q, timed %t; want 1, none, the name of who failed, false", code, &out, &errs, timed)

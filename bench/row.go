@@ -21,6 +21,8 @@ type contender struct {
 	// check returns an error unless the contender does what the row says: what is admitted runs, what is over the limit does
 	// not, what hangs is canceled. No contender is timed without it.
 	check func(b *bed) error
+	// pools is true if its package keeps used channels for anyone: those of one testing/synctest bubble would reach the next.
+	pools bool
 }
 
 // A loop does the work n times and returns an error as soon as one call did something else than the row says.
@@ -146,7 +148,7 @@ func rows(pattern *regexp.Regexp) []row {
 	var chosen []row
 	for _, group := range [][]row{
 		clockRows(), breakerRows(), bulkheadRows(), limiterRows(), retryRows(), timeoutRows(), hedgeRows(), stackRows(),
-		mapRows(), taskRows(), queueRows(), lockRows(),
+		mapRows(), streamRows(), taskRows(), queueRows(), lockRows(),
 	} {
 		for _, r := range group {
 			if pattern.MatchString(r.name) {
