@@ -31,11 +31,15 @@ type Keyed[K comparable] struct {
 // A free k is locked without a look at ctx, and so is one that is handed over in the very moment in which ctx ends.
 // Lock panics if k is not equal to itself, like NaN, since nobody could unlock it.
 func (l *Keyed[K]) Lock(ctx context.Context, k K) error {
+	if l.TryLock(k) {
+		return nil
+	}
+	done := ctx.Done() // before anything is taken: it may panic
 	line, w := l.enter(k)
 	if w == nil {
 		return nil
 	}
-	if w.Wait(ctx, 0) != waitq.Granted {
+	if w.Wait(done, 0) != waitq.Granted {
 		if l.leave(line, w) {
 			return mark.Ended(ctx)
 		}

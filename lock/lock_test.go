@@ -139,3 +139,34 @@ func TestAKeyThatPanicsHarmsNoOther(t *testing.T) {
 		t.Errorf("Lock says %v and %d keys are locked", err, l.Len())
 	}
 }
+
+// panicky is a context whose Done panics.
+type panicky struct{ context.Context }
+
+func (panicky) Done() <-chan struct{} { panic("Done") }
+
+// A context whose Done panics leaves nobody in the line who will never come.
+func TestAContextThatPanicsLeavesNothing(t *testing.T) {
+	var m lock.Mutex
+	var l lock.Keyed[int]
+	m.Lock(bg)
+	l.Lock(bg, 1)
+	for name, call := range map[string]func(){
+		"Mutex": func() { m.Lock(panicky{bg}) },
+		"Keyed": func() { l.Lock(panicky{bg}, 1) },
+	} {
+		func() {
+			defer func() {
+				if recover() != "Done" {
+					t.Errorf("%s: did not panic", name)
+				}
+			}()
+			call()
+		}()
+	}
+	m.Unlock()
+	l.Unlock(1)
+	if !m.TryLock() || !l.TryLock(1) || l.Len() != 1 {
+		t.Error("somebody still waits")
+	}
+}

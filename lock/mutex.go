@@ -67,6 +67,7 @@ func (m *Mutex) With(ctx context.Context, fn func() error) error {
 
 // wait is Lock for when m was not free.
 func (m *Mutex) wait(ctx context.Context) error {
+	done := ctx.Done() // before anything is taken: it may panic
 	m.mu.Lock()
 	// In two steps, since m may come free in between as long as nobody waits.
 	for !m.word.CompareAndSwap(locked, contended) && m.word.Load() != contended {
@@ -79,7 +80,7 @@ func (m *Mutex) wait(ctx context.Context) error {
 	m.waiters++
 	m.mu.Unlock()
 
-	if w.Wait(ctx, 0) != waitq.Granted {
+	if w.Wait(done, 0) != waitq.Granted {
 		if m.leave(w) {
 			return mark.Ended(ctx)
 		}
