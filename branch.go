@@ -2,9 +2,9 @@ package mettle
 
 import (
 	"context"
-	"reflect"
 
 	"github.com/mettle-go/mettle/internal/deadline"
+	"github.com/mettle-go/mettle/internal/discard"
 )
 
 // A Branch is one of several overlapping runs of one call. Its results are held back until Keep or Drop.
@@ -81,19 +81,6 @@ func (b *Branch) Drop() {
 // forget lets go of the results: a run's context may outlive them.
 func (b *Branch) forget() { b.staged, b.one = nil, [1]staged{} }
 
-// release closes v, if it can be closed. A pointer that is nil is no result, and most types' Close would panic.
-func release(v any) {
-	if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
-		return
-	}
-	switch v := v.(type) {
-	case interface{ Close() error }:
-		v.Close()
-	case interface{ Close() }:
-		v.Close()
-	}
-}
-
 func (b *Branch) stage(s staged) {
 	for i := range b.staged {
 		if b.staged[i].result.owner() == s.result.owner() {
@@ -140,6 +127,6 @@ func (h *held[T]) settle(keep bool) {
 	if keep {
 		h.of.value = h.value
 	} else {
-		release(h.value)
+		discard.Close(h.value)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/discard"
 	"github.com/mettle-go/mettle/internal/mark"
 )
 
@@ -154,6 +155,6 @@ func (d *detachment[R]) run(fn func() (R, error)) {
 		told = true
 		close(d.done)
 	} else if err == nil {
-		release(v)
+		discard.Close(v)
 	}
 }

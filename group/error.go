@@ -150,7 +150,11 @@ func (e *Error) Unwrap() []error {
 		errs = append(errs, err)
 	}
 	if e.parent != nil {
-		errs = append(errs, e.parent)
+		parent := e.parent
+		if e.ran {
+			parent = mark.Ran(parent) // a caller's context may have ended by a rejection
+		}
+		errs = append(errs, parent)
 	}
 	return errs
 }

@@ -72,3 +72,20 @@ func TestItemOutOfRange(t *testing.T) {
 		t.Fatal("without an error every item succeeded")
 	}
 }
+
+// The caller's context may have ended by a rejection. Functions of the scope ran all the same.
+func TestAParentThatEndedByARejectionIsNoRejection(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	errShed := errors.New("shed")
+	err := group.Run(ctx, func(g *group.Group) error {
+		g.Go(func(ctx context.Context) error {
+			cancel(mettle.Reject("test", "", errShed, nil))
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, errShed) || errors.Is(err, mettle.ErrRejected) {
+		t.Errorf("%v: want context.Canceled and its cause, and no ErrRejected", err)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/mettle-go/mettle/internal/discard"
 )
 
 // ErrLost is the cause of the context of a function that lost: First has the success of another.
@@ -40,7 +42,7 @@ func First[R any](ctx context.Context, fns ...func(context.Context) (R, error)) 
 		case won.CompareAndSwap(nil, &v):
 			m.cancel(ErrLost)
 		default:
-			release(v)
+			discard.Close(v)
 		}
 		return struct{}{}, err
 	}
@@ -50,7 +52,7 @@ func First[R any](ctx context.Context, fns ...func(context.Context) (R, error)) 
 		return *v, nil
 	}
 	if v != nil {
-		release(*v)
+		discard.Close(*v)
 	}
 	var zero R
 	return zero, e

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/discard"
 )
 
 // errLoop is what the context of the calls tells them of a loop that ended before its stream.
@@ -194,7 +195,7 @@ func (s *stream[T, R]) abandon() {
 	s.dismiss()
 	for i := s.given; i < s.taken; i++ {
 		if p := s.at(i); p.done && p.err == nil {
-			release(p.value)
+			discard.Close(p.value)
 		}
 	}
 	if s.meter != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/mettle-go/mettle/internal/discard"
 )
 
 // ErrPending is the cause of the context of a function for which the time of Wait was up. It is context.DeadlineExceeded
@@ -43,7 +45,7 @@ func Wait[R any](ctx context.Context, d time.Duration, fns ...func(context.Conte
 		if ctx.Err() != nil {
 			open[i] = true
 			if err == nil {
-				release(v)
+				discard.Close(v)
 			}
 		}
 		return v, err
