@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/group"
 )
 
