@@ -144,6 +144,7 @@
 // Right: the sequence, too, gets a context that ends with the loop.
 //
 //	ctx, cancel := context.WithCancel(ctx)
+//	defer cancel()
 //	for job, err := range group.Stream(ctx, jobs.All(ctx), cfg, run) {
 //		if err != nil {
 //			cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"testing/synctest"
 
 	"github.com/mettle-go/mettle/group"
 )
@@ -44,7 +45,7 @@ func TestStreamMemoryIsFlat(t *testing.T) {
 // What a stream has yielded, and what it has called for, it does not keep.
 func TestStreamKeepsNothing(t *testing.T) {
 	type block [64 << 10]byte
-	const n, limit = 1000, 4
+	const n, limit = 100, 3
 	seq := func(yield func(*block) bool) {
 		for range n {
 			if !yield(new(block)) {
@@ -54,16 +55,18 @@ func TestStreamKeepsNothing(t *testing.T) {
 	}
 	fresh := func(context.Context, *block) (*block, error) { return new(block), nil }
 	for _, unordered := range []bool{false, true} {
-		_, _, before := memory()
-		seen := 0
-		for range group.Stream(t.Context(), seq, group.Config{Limit: limit, Unordered: unordered}, fresh) {
-			if seen++; seen%250 == 0 {
-				// At most two blocks for each item that is ahead, and a few under way.
-				if _, _, now := memory(); now > before+(4*limit+8)*uint64(len(block{})) {
-					t.Errorf("unordered %v: %d KiB are live after %d items", unordered, (now-before)>>10, seen)
+		synctest.Test(t, func(t *testing.T) {
+			_, _, before := memory()
+			seen := 0
+			for range group.Stream(t.Context(), seq, group.Config{Limit: limit, Unordered: unordered}, fresh) {
+				seen++
+				synctest.Wait() // all that are ahead have ended: there is a value for each, and no item
+				ahead := min(2*limit, n-seen)
+				if _, _, now := memory(); now > before+uint64(2*ahead+3)*uint64(len(block{}))/2 {
+					t.Fatalf("unordered %v: %d KiB are live after %d items, %d ahead", unordered, (now-before)>>10, seen, ahead)
 				}
 			}
-		}
+		})
 	}
 }
 

@@ -456,23 +456,39 @@ func TestStreamPolicy(t *testing.T) {
 	})
 }
 
+// The last error is ErrRejected exactly if nothing of the caller's has had a part in it.
 func TestStreamRejections(t *testing.T) {
-	first := false
-	door := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
-		if first {
-			first = false
-			return fn(ctx)
+	fail := func(context.Context, int) (int, error) { return 0, errBoom }
+	called := make(chan struct{}, 100)
+	for name, c := range map[string]struct {
+		let  bool // the first call through
+		fn   func(context.Context, int) (int, error)
+		seq  iter.Seq[int]
+		none bool
+	}{
+		"all":            {false, double, forever, true},
+		"a success":      {true, double, forever, false},
+		"a failure":      {true, fail, forever, false},
+		"seq that fails": {false, double, func(yield func(int) bool) { yield(0); <-called; panicsAt() }, false},
+	} {
+		let, n := c.let, 0
+		for len(called) > 0 {
+			<-called
 		}
-		return mettle.Reject("door", "", errBoom, nil)
-	})
-	for _, ran := range []bool{false, true} {
-		first = ran
+		door := mettle.PolicyFunc(func(ctx context.Context, fn func(context.Context) error) error {
+			called <- struct{}{}
+			if n++; let && n == 1 {
+				return fn(ctx)
+			}
+			return mettle.Reject("door", "", errBoom, nil)
+		})
 		var last error
-		for _, err := range group.Stream(t.Context(), count(5), group.Config{Policy: door, Limit: 1}, double) {
+		for _, err := range group.Stream(t.Context(), c.seq, group.Config{Policy: door, Limit: 1, MaxFailures: 2}, c.fn) {
 			last = err
 		}
-		if e, ok := last.(*group.Error); !ok || errors.Is(e, mettle.ErrRejected) == ran || !errors.Is(e, errBoom) {
-			t.Fatalf("%v: is it ErrRejected, though a call ran: %v", last, ran)
+		e, ok := last.(*group.Error)
+		if !ok || errors.Is(e, mettle.ErrRejected) != c.none || !errors.Is(e, errBoom) {
+			t.Errorf("%s: %v: is it ErrRejected? want %v", name, last, c.none)
 		}
 	}
 }
@@ -566,5 +582,33 @@ func TestStreamProgress(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, got, c.want)
 			}
 		})
+	}
+}
+
+// What does not return is in the last report as well: an item that panics or exits, and a seq.
+func TestStreamProgressOfWhatDoesNotReturn(t *testing.T) {
+	var last group.Progress
+	cfg := group.Config{Limit: 1, MaxFailures: -1, Progress: func(p group.Progress) { last = p }}
+	called := make(chan struct{})
+	seq := func(yield func(int) bool) {
+		if yield(0) {
+			<-called
+			panicsAt()
+		}
+	}
+	for name, c := range map[string]struct {
+		seq          iter.Seq[int]
+		items        []func()
+		done, failed int
+	}{
+		"items": {count(3), []func(){func() {}, runtime.Goexit, panicsAt}, 3, 2},
+		"seq":   {seq, []func(){func() { close(called) }}, 2, 1},
+	} {
+		for range group.Stream(t.Context(), c.seq, cfg, func(_ context.Context, n int) (int, error) { c.items[n](); return 0, nil }) {
+			continue
+		}
+		if last.Done != c.done || last.Failed != c.failed {
+			t.Errorf("%s: %d done, %d failed, want %d, %d", name, last.Done, last.Failed, c.done, c.failed)
+		}
 	}
 }
