@@ -16,7 +16,8 @@
 //	u, err := mettle.Call(ctx, users, func(ctx context.Context) (User, error) { return db.User(ctx, 7) })
 //
 // The policies live in packages of their own: retry, timeout, hedge, breaker, bulkhead, ratelimit. Package keyed keeps one
-// policy for each host or tenant, package stale the last good values; package group runs many calls at once.
+// policy for each host or tenant, package stale the last good values. Package group runs many calls at once; queue, lock and ctxvar
+// are what they need of each other.
 //
 // # Not for
 //
