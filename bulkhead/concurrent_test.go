@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,6 +150,41 @@ func TestAPlaceThatComesBackAmidSetLimitCounts(t *testing.T) {
 	if _, err := b.AcquireN(ctx, 5); err != nil {
 		t.Error(err)
 	}
+}
+
+// One leaves and comes back all the time, while another is about to wait for his place. If the place that comes free just then were
+// missed, one would wait for ever, and the other find the queue full.
+func TestAPlaceThatComesAsACallerQueuesIsNotMissed(t *testing.T) {
+	const calls = 5000
+	b := New(Config{Limit: 1, Queue: 1})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var over atomic.Bool
+	var turns atomic.Int64
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ; !over.Load(); turns.Add(1) {
+			if err := b.Do(ctx, func(context.Context) error { return nil }); err != nil {
+				t.Error(err)
+				cancel()
+				return
+			}
+		}
+	})
+	for range calls {
+		for before, n := turns.Load(), 0; turns.Load() == before && n < 100; n++ {
+			runtime.Gosched() // until the other one is at it
+		}
+		if _, err := b.wait(ctx, 0, 1); err != nil { // without a look at the word before
+			t.Error(err)
+			cancel()
+			break
+		}
+		b.leave(1)
+	}
+	over.Store(true)
+	wg.Wait()
+	wantEmpty(t, b)
 }
 
 // A context whose Done panics, as one of another's making may, leaves nobody in the queue to whom a place would go for good.
