@@ -88,7 +88,9 @@
 // # Concurrency, cancellation, panics
 //
 // A Limiter is safe for concurrent use. A call that need not wait is admitted without a look at its context: fn runs, and sees it. A call counts
-// from when it begins; however it ends, by a panic too, nothing is given back.
+// from the instant at which it may begin, and all bounds are about those instants: a goroutine that a busy machine wakes later, a slow
+// network and the owner of a Reservation who takes his time may bring calls closer together than that. However a call ends, by a panic too,
+// nothing is given back.
 //
 // Clocks of different processors that disagree by a little do no harm: no bound is exceeded.
 //
