@@ -254,7 +254,7 @@ func TestSemantics9BadConfigurationIsLoud(t *testing.T) {
 		wantPanic(t, tc.want, func() { ratelimit.New(tc.config) })
 	}
 	for _, c := range []ratelimit.Config{
-		{Rate: 1e9, Burst: 1 << 62},
+		{Rate: 1e9, Burst: min(math.MaxInt, 1<<62)},
 		{Rate: 1 << 20, Per: 1 << 20, Strict: true, MaxWait: 1<<63 - 1},
 		{Rate: 1, Per: 1 << 61, Burst: 2},
 	} {
