@@ -16,8 +16,8 @@ func ExampleSettle() {
 		case shard%4 == 3:
 			return "", errors.New("connection refused")
 		case shard == 5:
-			var healthy map[int]bool
-			healthy[shard] = true // a bug
+			replicas := []string{"a", "b"}
+			return replicas[shard], nil // a bug
 		}
 		return "ok", nil
 	}

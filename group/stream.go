@@ -138,6 +138,9 @@ func (s *stream[T, R]) run(yield func(R, error) bool) {
 		}
 	}
 	through = true
+	if s.parent.Err() != nil {
+		s.cancel(context.Cause(s.parent)) // seq may have ended because of it, and been faster
+	}
 	canceled := s.ctx.Err() != nil
 	s.dismiss()
 	defer s.cancel(nil)

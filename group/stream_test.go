@@ -307,6 +307,34 @@ func TestStreamOfSequenceThatHeedsTheContext(t *testing.T) {
 	})
 }
 
+// late is a context whose end has not reached those derived from it.
+type late struct {
+	context.Context
+	ended atomic.Bool
+}
+
+func (c *late) Done() <-chan struct{} { return make(chan struct{}) }
+
+func (c *late) Err() error {
+	if c.ended.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A seq may learn of the end before the scope does.
+func TestStreamOfSequenceThatIsFirstToHearOfTheEnd(t *testing.T) {
+	ctx := &late{Context: context.Background()}
+	seq := func(yield func(int) bool) {
+		yield(1)
+		ctx.ended.Store(true)
+	}
+	last := wantPairs(t, group.Stream(ctx, seq, group.Config{MaxFailures: -1}, double), 2)
+	if wantCounts(t, last.Err(), 1, 0, 0, 0); !errors.Is(last, context.Canceled) || last.Cause != context.Canceled {
+		t.Fatalf("%v, cause %v, want the end of the context", last, last.Cause)
+	}
+}
+
 func TestStreamPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		last := wantPairs(t, group.Stream(t.Context(), forever, group.Config{Limit: 2, MaxFailures: -1}, func(ctx context.Context, n int) (int, error) {
