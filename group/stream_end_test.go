@@ -224,3 +224,73 @@ func TestStreamOfSequenceThatDoesNotStop(t *testing.T) {
 		t.Fatalf("%v, want the panic of seq", last)
 	}
 }
+
+// However the loop ends: the calls are canceled, and they and seq have ended before it has, and values are released.
+func TestStreamLoopEnds(t *testing.T) {
+	for name, leave := range map[string]func(){"break": nil, "panic": panicsAt, "Goexit": runtime.Goexit} {
+		for _, unordered := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				var live, closed, stopped atomic.Int32
+				var values []*resource
+				for range 9 {
+					values = append(values, &resource{closed: &closed})
+				}
+				seq := func(yield func(int) bool) {
+					defer stopped.Add(1)
+					defer time.Sleep(time.Minute)
+					for i := 0; yield(i); i++ {
+					}
+				}
+				fn := func(ctx context.Context, n int) (*resource, error) {
+					live.Add(1)
+					defer live.Add(-1)
+					switch n {
+					case 1: // canceled, and takes its time
+						<-ctx.Done()
+						time.Sleep(time.Hour)
+						if text := context.Cause(ctx).Error(); text != "group: the loop over the stream ended" {
+							t.Errorf("canceled with %q", text)
+						}
+						return nil, ctx.Err()
+					case 2: // too late
+						<-ctx.Done()
+						return values[n], nil
+					}
+					return values[n], nil
+				}
+				begin, bodies := time.Now(), 0
+				ended := make(chan struct{})
+				go func() {
+					defer close(ended)
+					defer func() { _ = recover() }()
+					defer func() {
+						if live.Load() != 0 || stopped.Load() != 1 || time.Since(begin) != time.Hour+time.Second {
+							t.Errorf("%s: %d calls live, seq stopped %d times, %v over", name, live.Load(), stopped.Load(), time.Since(begin))
+						}
+					}()
+					for v, err := range group.Stream(t.Context(), seq, group.Config{Limit: 4, Unordered: unordered}, fn) {
+						if bodies++; err != nil || bodies > 1 || v.times.Load() != 0 {
+							t.Errorf("%s: body %d has %v, %v", name, bodies, v, err)
+						}
+						time.Sleep(time.Second)
+						if leave == nil {
+							break
+						}
+						leave()
+					}
+				}()
+				<-ended
+				// 0 to 8 were taken, as 8 may be ahead of 0; the first one to end was yielded, 1 has no value.
+				for i, v := range values {
+					switch n := v.times.Load(); {
+					case i == 1 && n != 0, i != 1 && n > 1:
+						t.Errorf("%s: value %d closed %d times", name, i, n)
+					}
+				}
+				if closed.Load() != 7 {
+					t.Errorf("%s: %d values closed, want 7", name, closed.Load())
+				}
+			})
+		}
+	}
+}
