@@ -1,0 +1,148 @@
+package mettlehttp
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+
+	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/retryafter"
+)
+
+// An attempt sees what net/http does with a request. Its hooks may be called by goroutines of net/http, also after the attempt has ended.
+type attempt struct {
+	trace   httptrace.ClientTrace
+	asked   atomic.Bool  // the base tells of connections
+	got     atomic.Bool  // there was one, so that the server may have seen the request
+	wrote   atomic.Bool  // the request went out on the connection at hand
+	replays atomic.Int32 // times that it went out before
+}
+
+func (a *attempt) init() {
+	a.trace.GetConn = a.getConn
+	a.trace.GotConn = a.gotConn
+	a.trace.WroteHeaders = a.wroteHeaders
+}
+
+func (a *attempt) getConn(string) { a.asked.Store(true) }
+
+func (a *attempt) gotConn(httptrace.GotConnInfo) {
+	a.got.Store(true)
+	if a.wrote.Swap(false) {
+		a.replays.Add(1)
+	}
+}
+
+func (a *attempt) wroteHeaders() { a.wrote.Store(true) }
+
+// unsent reports whether no server can have seen the request. That nothing is known of connections proves nothing: a base need not tell.
+func (a *attempt) unsent() bool { return a.asked.Load() && !a.got.Load() }
+
+// attempt sends the request once, under ctx, and returns an error also for an answer that is a failure.
+func (c *call) attempt(ctx context.Context) (*http.Response, error) {
+	body, err := c.body.open()
+	if err != nil {
+		return nil, mettle.Permanent(&failure{call: c, err: err, verdict: mettle.Ignore})
+	}
+	c.t.attempts.Add(1)
+	a := &c.first
+	if c.begun.Add(1) > 1 {
+		a = new(attempt)
+	}
+	a.init()
+	ctx, life := c.live(ctx)
+	r := c.req.WithContext(httptrace.WithClientTrace(ctx, &a.trace))
+	r.Body = body
+	resp, err := c.t.base.RoundTrip(r)
+	replays := int(a.replays.Load())
+	c.sent.Add(int32(1 + replays))
+	if err == nil && resp == nil {
+		err = fmt.Errorf("mettlehttp: the base %T returned neither a response nor an error", c.t.base)
+	}
+	if err == nil {
+		err = life.outlive(resp)
+	}
+	if err != nil {
+		life.end()
+		resp = nil
+	}
+	f := c.judge(a, resp, err)
+	if resp != nil {
+		c.arrived(resp, f != nil)
+	} else {
+		c.broke()
+	}
+	c.replayed(ctx, replays)
+	if f != nil {
+		return nil, f
+	}
+	return resp, nil
+}
+
+// replayed tells of the times that net/http sent the request again.
+func (c *call) replayed(ctx context.Context, n int) {
+	if n == 0 {
+		return
+	}
+	c.t.replays.Add(uint64(n))
+	if c.t.cfg.Observer == nil {
+		return
+	}
+	for i := range n {
+		c.t.cfg.Observer(ctx, mettle.Event{
+			Kind: mettle.Retried, Policy: "http", Name: c.t.cfg.Name, Err: ErrReplayed, Attempt: int(c.sent.Load()) - n + i,
+		})
+	}
+}
+
+// judge returns nil for a response that is an answer, and otherwise the error by which the policies know what to do.
+func (c *call) judge(a *attempt, resp *http.Response, err error) error {
+	verdict := c.t.cfg.Classify(resp, err)
+	if err == nil && verdict != mettle.Failure {
+		return nil
+	}
+	f := &failure{call: c, err: err, verdict: verdict, replays: int(a.replays.Load())}
+	var again bool
+	switch {
+	case err == nil:
+		s := &StatusError{Code: resp.StatusCode}
+		s.after, s.hinted = retryafter.Parse(resp.Header, time.Now())
+		f.err = s
+		if refused(s.Code) {
+			f.verdict = mettle.Success
+		} else if holding(s, c.t.cfg.Retry.MaxHint) {
+			f.verdict = mettle.Ignore
+		}
+		again = refused(s.Code) || repeatable(c.req)
+	case c.body.broken():
+		f.verdict = mettle.Ignore
+	default:
+		again = verdict == mettle.Failure && !hopeless(err) && (repeatable(c.req) || a.unsent() || unprocessed(err))
+	}
+	if again && c.body.lost() {
+		again = false
+		if err != nil {
+			f.err = fmt.Errorf("%w: more than %d bytes of it were sent when this happened: %w", ErrBody, c.t.cfg.MaxBuffer, err)
+		}
+	}
+	if again && f.replays > 0 && c.t.limit > 0 && int(c.sent.Load()) >= c.t.limit {
+		again, f.usedUp = false, true
+	}
+	if !again || canceled(c.req) {
+		return mettle.Permanent(f)
+	}
+	return f
+}
+
+// canceled reports whether the request was canceled by the old way, its field Cancel, which http.Client.Timeout still uses.
+func canceled(req *http.Request) bool {
+	select {
+	case <-req.Cancel:
+		return true
+	default:
+		return false
+	}
+}
