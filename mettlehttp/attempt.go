@@ -58,7 +58,6 @@ func (c *call) attempt(ctx context.Context) (*http.Response, error) {
 	r.Body = body
 	resp, err := c.t.base.RoundTrip(r)
 	replays := int(a.replays.Load())
-	c.sent.Add(int32(1 + replays))
 	if err == nil && resp == nil {
 		err = fmt.Errorf("mettlehttp: the base %T returned neither a response nor an error", c.t.base)
 	}
@@ -69,37 +68,45 @@ func (c *call) attempt(ctx context.Context) (*http.Response, error) {
 		life.end()
 		resp = nil
 	}
-	f := c.judge(a, resp, err)
+	sent := c.replayed(ctx, replays)
+	f := c.judge(a, resp, err, sent)
 	if resp != nil {
 		c.arrived(resp, f != nil)
 	} else {
 		c.broke()
 	}
-	c.replayed(ctx, replays)
 	if f != nil {
 		return nil, f
 	}
 	return resp, nil
 }
 
-// replayed tells of the times that net/http sent the request again.
-func (c *call) replayed(ctx context.Context, n int) {
-	if n == 0 {
-		return
+// replayed tells of the n times that net/http sent the request again in an attempt that has ended. It returns how many attempts were made so far, these
+// included, or 0 if there were none of that sort.
+func (c *call) replayed(ctx context.Context, n int) int {
+	c.mu.Lock()
+	c.replays += n
+	sent := c.round + 1 + c.replays
+	some := c.replays > 0
+	c.mu.Unlock()
+	if n > 0 {
+		c.t.replays.Add(uint64(n))
 	}
-	c.t.replays.Add(uint64(n))
-	if c.t.cfg.Observer == nil {
-		return
+	if c.t.cfg.Observer != nil {
+		for i := range n {
+			c.t.cfg.Observer(ctx, mettle.Event{
+				Kind: mettle.Retried, Policy: "http", Name: c.t.cfg.Name, Err: ErrReplayed, Attempt: sent - n + i, Of: max(0, c.t.limit),
+			})
+		}
 	}
-	for i := range n {
-		c.t.cfg.Observer(ctx, mettle.Event{
-			Kind: mettle.Retried, Policy: "http", Name: c.t.cfg.Name, Err: ErrReplayed, Attempt: int(c.sent.Load()) - n + i,
-		})
+	if !some {
+		return 0
 	}
+	return sent
 }
 
-// judge returns nil for a response that is an answer, and otherwise the error by which the policies know what to do.
-func (c *call) judge(a *attempt, resp *http.Response, err error) error {
+// judge returns nil for a response that is an answer, and otherwise the error by which the policies know what to do. It gets what replayed returned.
+func (c *call) judge(a *attempt, resp *http.Response, err error, sent int) error {
 	verdict := c.t.cfg.Classify(resp, err)
 	if err == nil && verdict != mettle.Failure {
 		return nil
@@ -128,7 +135,7 @@ func (c *call) judge(a *attempt, resp *http.Response, err error) error {
 			f.err = fmt.Errorf("%w: more than %d bytes of it were sent when this happened: %w", ErrBody, c.t.cfg.MaxBuffer, err)
 		}
 	}
-	if again && f.replays > 0 && c.t.limit > 0 && int(c.sent.Load()) >= c.t.limit {
+	if again && c.t.limit > 0 && sent >= c.t.limit {
 		again, f.usedUp = false, true
 	}
 	if !again || canceled(c.req) {
@@ -139,8 +146,10 @@ func (c *call) judge(a *attempt, resp *http.Response, err error) error {
 
 // canceled reports whether the request was canceled by the old way, its field Cancel, which http.Client.Timeout still uses.
 func canceled(req *http.Request) bool {
+	//lint:ignore SA1019 http.Client sets it where its own Timeout ends the request.
+	end := req.Cancel
 	select {
-	case <-req.Cancel:
+	case <-end:
 		return true
 	default:
 		return false

@@ -20,11 +20,12 @@ type call struct {
 	hedged bool
 	body   upload
 
-	sent  atomic.Int32 // how often the request was sent, by us or by net/http
-	first attempt      // here, since most calls need no other
+	first attempt // here, since most calls need no other
 	begun atomic.Int32
 
 	mu      sync.Mutex
+	round   int // of the retry, from 0
+	replays int // by net/http, in all rounds
 	answers []answer
 	one     [1]answer      // where answers begins
 	fresh   *http.Response // a failure, of the retry's attempt at hand
@@ -77,6 +78,7 @@ func (c *call) goOn() {
 		c.former = nil
 	}
 	c.fresh, c.failed = nil, false
+	c.round++
 	answers := c.answers
 	c.mu.Unlock()
 	// Without the lock, since it may take time: all runs of the attempt have ended, and nobody else is at it.
