@@ -1,10 +1,10 @@
-// Package mettlehttp puts policies around HTTP requests: retries that know what may be sent again, a breaker for each host, and pauses that hosts ask
-// for.
+// Package mettlehttp puts policies around HTTP requests: NewTransport for clients, with retries that know what may be sent again, a breaker for each host
+// and the pauses that hosts ask for; Handler for servers, with answers that say when to come back.
 //
 // # When to use it
 //
 // In every client that talks to servers which may fail for a moment: give NewTransport's result to an http.Client, to httputil.ReverseProxy,
-// or to any library that takes either.
+// or to any library that takes either. In a server that would rather turn some requests away than fail them all: Handler.
 //
 // # Not for
 //
@@ -16,6 +16,8 @@
 //	var client = &http.Client{Transport: mettlehttp.NewTransport(nil, mettlehttp.Config{})}
 //
 //	resp, err := client.Get("https://api.example.com/users/7")
+//
+//	http.ListenAndServe(addr, mettlehttp.Handler(bulkhead.New(bulkhead.Config{Limit: 100, Queue: 200}), mux))
 //
 // # Defaults
 //
