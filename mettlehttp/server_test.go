@@ -69,7 +69,12 @@ func inMemory(t *testing.T, h http.Handler, f func(t *testing.T, base *http.Tran
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		pipe := chaos.NewPipe()
-		srv := &http.Server{Handler: h}
+		var serving sync.WaitGroup
+		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			serving.Add(1)
+			defer serving.Done()
+			h.ServeHTTP(w, r)
+		})}
 		ended := make(chan struct{})
 		go func() { srv.Serve(pipe); close(ended) }()
 		base := &http.Transport{DialContext: pipe.DialContext}
@@ -77,7 +82,7 @@ func inMemory(t *testing.T, h http.Handler, f func(t *testing.T, base *http.Tran
 		base.CloseIdleConnections()
 		srv.Close()
 		<-ended
-		synctest.Wait()
+		serving.Wait()
 	})
 }
 
