@@ -21,8 +21,10 @@ type attempt struct {
 	replays atomic.Int32 // times that it went out before
 }
 
-func (a *attempt) init() {
-	a.trace.GetConn = a.getConn
+func (a *attempt) init(req *http.Request) {
+	if !repeatable(req) { // else nobody asks whether it was sent
+		a.trace.GetConn = a.getConn
+	}
 	a.trace.GotConn = a.gotConn
 	a.trace.WroteHeaders = a.wroteHeaders
 }
@@ -52,7 +54,7 @@ func (c *call) attempt(ctx context.Context) (*http.Response, error) {
 	if c.begun.Add(1) > 1 {
 		a = new(attempt)
 	}
-	a.init()
+	a.init(c.req)
 	ctx, life := c.live(ctx)
 	r := c.req.WithContext(httptrace.WithClientTrace(ctx, &a.trace))
 	r.Body = body

@@ -1,0 +1,5 @@
+//go:build !race
+
+package mettlehttp_test
+
+const raceEnabled = false
