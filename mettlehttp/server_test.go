@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,10 +70,10 @@ func inMemory(t *testing.T, h http.Handler, f func(t *testing.T, base *http.Tran
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		pipe := chaos.NewPipe()
-		var serving sync.WaitGroup
+		var serving atomic.Int32
 		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			serving.Add(1)
-			defer serving.Done()
+			defer serving.Add(-1)
 			h.ServeHTTP(w, r)
 		})}
 		ended := make(chan struct{})
@@ -82,7 +83,9 @@ func inMemory(t *testing.T, h http.Handler, f func(t *testing.T, base *http.Tran
 		base.CloseIdleConnections()
 		srv.Close()
 		<-ended
-		serving.Wait()
+		for synctest.Wait(); serving.Load() > 0; synctest.Wait() {
+			time.Sleep(time.Second) // Close does not wait for handlers
+		}
 	})
 }
 
