@@ -161,6 +161,7 @@ func h2bases() map[string]http.RoundTripper {
 	std.Protocols.SetUnencryptedHTTP2(true)
 	return map[string]http.RoundTripper{
 		"net/http": std,
+		//lint:ignore SA1019 Programs still have it.
 		"x/net": &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, addr)
 		}},
