@@ -17,7 +17,7 @@
 //
 // The policies live in packages of their own: retry, timeout, hedge, breaker, bulkhead, ratelimit. Package keyed keeps one
 // policy for each host or tenant, package stale the last good values. Package group runs many calls at once; queue, lock and ctxvar
-// are what they need of each other.
+// are what they need of each other. Package mettlehttp puts all of it into an http.Client, or in front of a handler.
 //
 // # Not for
 //
