@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"github.com/mettle-go/mettle/internal/waitq"
 )
 
 // item is the nth of its producer.
@@ -100,7 +102,7 @@ func TestEveryItemArrivesOnce(t *testing.T) {
 				if in, out := sorted(produced...), sorted(append(consumed, rest)...); !slices.Equal(in, out) {
 					t.Errorf("%d items were put and %d arrived, or not the same", len(in), len(out))
 				}
-				if q.Len() != 0 || q.in.line.front != nil || q.out.line.front != nil || q.putters.Load() || q.getters.Load() {
+				if q.Len() != 0 || q.in.line.Front() != nil || q.out.line.Front() != nil || q.putters.Load() || q.getters.Load() {
 					t.Error("something is left over")
 				}
 				if canceled.Load() == 0 {
@@ -170,6 +172,16 @@ func TestATurnThatComesAsTheContextEndsCounts(t *testing.T) {
 			if got := <-result; got != closed || q.Len() != 1 {
 				t.Fatalf("Put says %q after Close, and %d items are in the queue", got, q.Len())
 			}
+
+			q = New[int](1)
+			ctx, cancel = context.WithCancel(context.Background())
+			go func() { result <- verdictOf(q.Get(ctx)) }()
+			synctest.Wait()
+			q.Close()
+			cancel()
+			if got := <-result; got != closed {
+				t.Fatalf("Get says %q after Close", got)
+			}
 		}
 	})
 }
@@ -180,17 +192,26 @@ func TestItemsAreLetGo(t *testing.T) {
 		q := New[*int](2)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
+		sides := map[string]*side[*int]{"Put": &q.in, "Get": &q.out}
+		waiters := map[string][]*waitq.Waiter[*int]{}
+		note := func(name string) {
+			synctest.Wait()
+			line := &sides[name].line
+			for w := line.Front(); w != nil; w = line.Behind(w) {
+				waiters[name] = append(waiters[name], w)
+			}
+		}
 		for range 3 {
 			go q.Get(ctx)
 		}
-		synctest.Wait()
+		note("Get")
 		for range 6 { // three are handed over, two fill the ring
 			q.TryPut(new(int))
 		}
 		for range 3 {
 			go q.Put(ctx, new(int))
 		}
-		synctest.Wait()
+		note("Put")
 		q.TryGet() // lets one of them in
 		synctest.Wait()
 		cancel() // the others give up
@@ -203,39 +224,51 @@ func TestItemsAreLetGo(t *testing.T) {
 				t.Errorf("place %d of the ring is not empty", i)
 			}
 		}
-		for name, side := range map[string]*side[*int]{"Put": &q.in, "Get": &q.out} {
-			if side.line.spares != 3 {
-				t.Errorf("%d waiters of %s are kept, want 3", side.line.spares, name)
-			}
-			for w := side.line.spare; w != nil; w = w.next {
-				if w.value != nil {
+		for name, used := range waiters {
+			for _, w := range used {
+				if w.Value != nil {
 					t.Errorf("a waiter of %s still has an item", name)
+				}
+			}
+			for range 3 {
+				if !slices.Contains(used, sides[name].line.Push(nil)) {
+					t.Errorf("a waiter of %s is not kept for later", name)
 				}
 			}
 		}
 	})
 }
 
-// No more waiters are kept than are of use.
-func TestSpareWaitersAreBounded(t *testing.T) {
-	var l line[int]
-	var all []*waiter[int]
-	for range 2 * maxSpare {
-		all = append(all, l.push())
-	}
-	for _, w := range all {
-		if !l.remove(w) || l.remove(w) {
-			t.Fatal("remove does not remove once")
+// panicky is a context whose Done panics.
+type panicky struct{ context.Context }
+
+func (panicky) Done() <-chan struct{} { panic("Done") }
+
+func TestAContextThatPanicsLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New[int](1)
+		ctx := panicky{context.Background()}
+		panics := func(name string, call func()) {
+			defer func() {
+				if recover() != "Done" {
+					t.Errorf("%s: did not panic", name)
+				}
+			}()
+			call()
 		}
-		l.recycle(w)
-	}
-	n := 0
-	for w := l.spare; w != nil; w = w.next {
-		n++
-	}
-	if n != maxSpare || l.spares != n {
-		t.Errorf("%d are kept and %d counted, want %d", n, l.spares, maxSpare)
-	}
+		panics("Get", func() { q.Get(ctx) })
+		if err := q.TryPut(1); err != nil || q.Len() != 1 || q.getters.Load() {
+			t.Errorf("after the Get, TryPut says %v and the queue holds %d", err, q.Len())
+		}
+		panics("Put", func() { q.Put(ctx, 2) })
+		panics("Wait", func() { q.Wait(ctx) })
+		if q.joiners.Load() || q.idle != nil {
+			t.Error("after the Wait, a Done will look for somebody")
+		}
+		if v, err := q.TryGet(); v != 1 || err != nil || q.Len() != 0 || q.putters.Load() {
+			t.Errorf("after the Put, TryGet says %d, %v and the queue holds %d", v, err, q.Len())
+		}
+	})
 }
 
 // Close, CloseNow, Wait and Done at the same time: each item goes one way, and nobody is left waiting.

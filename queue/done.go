@@ -17,6 +17,7 @@ func (q *Queue[T]) Wait(ctx context.Context) error {
 	if q.finished() {
 		return nil
 	}
+	done := ctx.Done() // before the Dones have to look for somebody: it may panic
 	idle := q.joiner()
 	if idle == nil {
 		return nil
@@ -24,7 +25,7 @@ func (q *Queue[T]) Wait(ctx context.Context) error {
 	select {
 	case <-idle:
 		return nil
-	case <-ctx.Done():
+	case <-done:
 		return mark.Ended(ctx)
 	}
 }

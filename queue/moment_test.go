@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"github.com/mettle-go/mettle/internal/waitq"
 )
 
 // The tests here stop a Put or a Get halfway, where another one may come in between.
@@ -90,13 +92,20 @@ func TestItemsBelongToThoseWhoWait(t *testing.T) {
 // Who gets in line and finds that things have changed goes on, with those before him.
 func TestTheLastLookBeforeAWait(t *testing.T) {
 	q := New[int](1)
-	w, admitted := q.linePut(1)
-	if w.queued || admitted.first != w || q.Len() != 1 {
+	var out waitq.Batch[int]
+	put, admitted := q.linePut(1, &out)
+	if q.in.line.Front() != nil || !admitted || q.Len() != 1 {
 		t.Error("a Put waits though there is room")
 	}
-	w, fed := q.lineGet()
-	if w.queued || fed.first != w || w.value != 1 || q.Len() != 0 {
+	get, fed := q.lineGet(&out)
+	if q.out.line.Front() != nil || !fed || get.Value != 1 || q.Len() != 0 {
 		t.Error("a Get waits though there is an item")
+	}
+	out.Wake()
+	for _, w := range []*waitq.Waiter[int]{put, get} {
+		if told := w.Wait(nil, 0); told != waitq.Granted {
+			t.Errorf("told %v, want Granted", told)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+
+	"github.com/mettle-go/mettle/internal/waitq"
 )
 
 // The bugs planted here are those that queues of this world have had. Each is a Queue with one method, or one moment,
@@ -48,12 +50,12 @@ func (q barging) TryGet() (int, error) {
 	v, err := q.get()
 	q.out.mu.Unlock()
 	q.in.mu.Lock()
-	var b batch[int]
-	if err == nil && q.in.line.front != nil {
-		b.pop(&q.in.line)
+	var out waitq.Batch[int]
+	if w := q.in.line.Front(); err == nil && w != nil {
+		q.in.line.Dismiss(w, &out)
 	}
 	q.in.mu.Unlock()
-	b.wake()
+	out.Wake()
 	return v, err
 }
 
@@ -70,14 +72,18 @@ func (q barging) Put(ctx context.Context, v int) error {
 type stack struct{ *Queue[int] }
 
 func (q stack) TryPut(v int) error {
-	if l := &q.out.line; l.front != l.back {
-		w := l.back
-		l.remove(w)
-		w.queued, w.next = true, l.front
-		l.front.prev = w
-		l.front = w
+	q.in.mu.Lock()
+	err := q.put(v)
+	q.in.mu.Unlock()
+	q.out.mu.Lock()
+	var out waitq.Batch[int]
+	if w := q.out.line.Back(); err == nil && w != nil && q.any() {
+		w.Value = q.pop()
+		q.out.line.Grant(w, &out)
 	}
-	return q.Queue.TryPut(v)
+	q.out.mu.Unlock()
+	out.Wake()
+	return err
 }
 
 // hasty drops what is left at Close.

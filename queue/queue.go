@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mettle-go/mettle/internal/mark"
+	"github.com/mettle-go/mettle/internal/waitq"
 )
 
 var (
@@ -51,10 +52,10 @@ type apart [128]byte
 // A side is where items get in, or where they get out.
 type side[T any] struct {
 	mu    sync.Mutex
-	next  int           // index in the ring
-	seen  uint64        // the other side's count when we last looked
-	count atomic.Uint64 // items that ever passed; changes under mu
-	line  line[T]
+	next  int            // index in the ring
+	seen  uint64         // the other side's count when we last looked
+	count atomic.Uint64  // items that ever passed; changes under mu
+	line  waitq.Queue[T] // of who waits, with the item that a Put brings or a Get is given
 }
 
 // New returns an empty queue that holds up to capacity items. The memory for all of them is taken at once.
@@ -130,7 +131,7 @@ func (q *Queue[T]) put(v T) error {
 		return ErrClosed
 	}
 	// Whatever room there is belongs to those who wait.
-	if q.in.line.front != nil || !q.room() {
+	if q.in.line.Front() != nil || !q.room() {
 		return ErrFull
 	}
 	q.push(v)
@@ -141,7 +142,7 @@ func (q *Queue[T]) put(v T) error {
 func (q *Queue[T]) get() (v T, err error) {
 	shut := q.closed.Load() // first: what any does not see then will never come
 	switch {
-	case q.out.line.front != nil: // whatever is there belongs to those who wait
+	case q.out.line.Front() != nil: // whatever is there belongs to those who wait
 		return v, ErrEmpty
 	case q.any():
 		return q.pop(), nil

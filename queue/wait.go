@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mettle-go/mettle/internal/mark"
+	"github.com/mettle-go/mettle/internal/waitq"
 )
 
 // There is no spinning before a wait. While the one who was woken gets up, the other side fills or empties the ring,
@@ -12,134 +13,146 @@ import (
 
 // waitPut is Put for when there was no room.
 func (q *Queue[T]) waitPut(ctx context.Context, v T) error {
+	done := ctx.Done() // before anything is in the line: it may panic
+	var admitted waitq.Batch[T]
 	q.in.mu.Lock()
 	if err := q.put(v); err != ErrFull {
 		q.in.mu.Unlock()
 		q.settle()
 		return err
 	}
-	w, admitted := q.linePut(v)
+	w, moved := q.linePut(v, &admitted)
 	q.in.mu.Unlock()
-	if admitted.wake() {
+	if moved {
+		admitted.Wake()
 		q.settle()
 	}
-	if !w.wait(ctx) {
+	told := w.Wait(done, 0)
+	if told == waitq.Ended {
 		q.in.mu.Lock()
-		left := q.in.line.remove(w)
+		left := q.in.line.Remove(w)
 		if left {
-			q.putters.Store(q.in.line.front != nil)
-			q.in.line.recycle(w)
+			q.putters.Store(q.in.line.Front() != nil)
+			q.in.line.Recycle(w)
 		}
 		q.in.mu.Unlock()
 		if left {
 			return mark.Ended(ctx)
 		}
-		<-w.turn // it came in this very moment, and v is in the queue
+		told = w.Taken() // its turn came in this very moment, and v is in the queue if it was not Close
 	}
-	served := w.served
 	q.in.mu.Lock()
-	q.in.line.recycle(w)
+	q.in.line.Recycle(w)
 	q.in.mu.Unlock()
-	if !served {
+	if told == waitq.Dismissed {
 		return ErrClosed
 	}
 	return nil
 }
 
 // linePut puts v at the end of those who wait for room, and lets in whom there is room for after all: a Get may have
-// made some before it could see that anybody waits. The caller holds in.mu, and wakes the batch without it.
-func (q *Queue[T]) linePut(v T) (*waiter[T], batch[T]) {
-	w := q.in.line.push()
-	w.value = v
+// made some before it could see that anybody waits. It reports whether there were any. The caller holds in.mu, and
+// wakes out without it.
+func (q *Queue[T]) linePut(v T, out *waitq.Batch[T]) (w *waitq.Waiter[T], moved bool) {
+	w = q.in.line.Push(v)
 	q.putters.Store(true)
-	return w, q.admit()
+	return w, q.admit(out)
 }
 
 // waitGet is Get for when there was no item.
 func (q *Queue[T]) waitGet(ctx context.Context) (v T, err error) {
+	done := ctx.Done() // before anything is in the line: it may panic
+	var fed waitq.Batch[T]
 	q.out.mu.Lock()
 	if v, err = q.get(); err != ErrEmpty {
 		q.out.mu.Unlock()
 		q.settle()
 		return v, err
 	}
-	w, fed := q.lineGet()
+	w, moved := q.lineGet(&fed)
 	q.out.mu.Unlock()
-	if fed.wake() {
+	if moved {
+		fed.Wake()
 		q.settle()
 	}
-	if !w.wait(ctx) {
+	told := w.Wait(done, 0)
+	if told == waitq.Ended {
 		q.out.mu.Lock()
-		left := q.out.line.remove(w)
+		left := q.out.line.Remove(w)
 		if left {
-			q.getters.Store(q.out.line.front != nil)
-			q.out.line.recycle(w)
+			q.getters.Store(q.out.line.Front() != nil)
+			q.out.line.Recycle(w)
 		}
 		q.out.mu.Unlock()
 		if left {
 			return v, mark.Ended(ctx)
 		}
-		<-w.turn // it came in this very moment, with an item that nobody else will get
+		told = w.Taken() // its turn came in this very moment, with an item that nobody else will get if it was not Close
 	}
-	v, served := w.value, w.served
+	v = w.Value
 	q.out.mu.Lock()
-	q.out.line.recycle(w)
+	q.out.line.Recycle(w)
 	q.out.mu.Unlock()
-	if !served {
+	if told == waitq.Dismissed {
 		return v, ErrClosed
 	}
 	return v, nil
 }
 
 // lineGet is linePut for a Get. The caller holds out.mu.
-func (q *Queue[T]) lineGet() (*waiter[T], batch[T]) {
-	w := q.out.line.push()
+func (q *Queue[T]) lineGet(out *waitq.Batch[T]) (w *waitq.Waiter[T], moved bool) {
+	var none T
+	w = q.out.line.Push(none)
 	q.getters.Store(true)
-	return w, q.feed()
+	return w, q.feed(out)
 }
 
-// admit moves items from those who wait with them into the ring, while there is room. The caller holds in.mu, and
-// wakes the batch without it.
-func (q *Queue[T]) admit() (b batch[T]) {
-	for q.in.line.front != nil && q.room() {
-		w := b.pop(&q.in.line)
-		w.served = true
-		q.push(w.value)
+// admit moves items from those who wait with them into the ring, while there is room, and reports whether it moved any.
+// The caller holds in.mu, and wakes out without it.
+func (q *Queue[T]) admit(out *waitq.Batch[T]) (moved bool) {
+	w := q.in.line.Front()
+	for ; w != nil && q.room(); w = q.in.line.Front() {
+		q.push(w.Value)
+		q.in.line.Grant(w, out)
+		moved = true
 	}
-	q.putters.Store(q.in.line.front != nil)
-	return b
+	q.putters.Store(w != nil)
+	return moved
 }
 
-// feed gives items to those who wait for them, while there are any. The caller holds out.mu, and wakes the batch
-// without it.
-func (q *Queue[T]) feed() (b batch[T]) {
-	for q.out.line.front != nil && q.any() {
-		w := b.pop(&q.out.line)
-		w.served = true
-		w.value = q.pop()
+// feed gives items to those who wait for them, while there are any, and reports whether it gave any. The caller holds
+// out.mu, and wakes out without it.
+func (q *Queue[T]) feed(out *waitq.Batch[T]) (moved bool) {
+	w := q.out.line.Front()
+	for ; w != nil && q.any(); w = q.out.line.Front() {
+		w.Value = q.pop()
+		q.out.line.Grant(w, out)
+		moved = true
 	}
-	q.getters.Store(q.out.line.front != nil)
-	return b
+	q.getters.Store(w != nil)
+	return moved
 }
 
 // settle returns when nobody waits for what is there. Whoever moved an item calls it, since an item that is given out
 // makes room for a Put that waits, and its item is one for a Get that does.
 func (q *Queue[T]) settle() {
 	for {
+		var told waitq.Batch[T]
 		if q.getters.Load() {
 			q.out.mu.Lock()
-			fed := q.feed()
+			q.feed(&told)
 			q.out.mu.Unlock()
-			fed.wake()
+			told.Wake()
 		}
 		if !q.putters.Load() {
 			return
 		}
 		q.in.mu.Lock()
-		admitted := q.admit()
+		moved := q.admit(&told)
 		q.in.mu.Unlock()
-		if !admitted.wake() {
+		if !moved {
 			return
 		}
+		told.Wake()
 	}
 }
