@@ -16,9 +16,9 @@ import (
 //		err = errors.Join(err, group.Cleanup(ctx, 5*time.Second, tx.Rollback))
 //	}()
 //
-// Cleanup runs fn in the caller's goroutine and returns what it returns; a scope waits for it as for the rest of the task.
-// If fn fails because the time was up, the error is a *CleanupError, as is the cause of its context. That is a failure of
-// the task also in a scope that was canceled. A panic of fn passes through. Cleanup panics if d is not more than 0 or fn is nil.
+// Cleanup runs fn in the caller's goroutine; a scope waits for it as for the rest of the task. If fn fails, the error is a
+// *CleanupError, which is a failure of the task also in a scope that was canceled, and joined with the cancellation. A
+// panic of fn passes through. Cleanup panics if d is not more than 0 or fn is nil.
 //
 // It costs a clock read and a few small allocations; there is no timer until fn asks for ctx.Done.
 func Cleanup(ctx context.Context, d time.Duration, fn func(context.Context) error) (err error) {
@@ -35,18 +35,26 @@ func Cleanup(ctx context.Context, d time.Duration, fn func(context.Context) erro
 	}
 	// Without the cancellation there is no deadline of ctx either that could come first.
 	own := deadline.New(context.WithoutCancel(ctx), limit, clock.Now())
-	defer func() { err = own.End(err) }() // also when fn panics
+	defer func() { // also when fn panics
+		err = own.End(err)
+		if _, ok := err.(*CleanupError); err != nil && !ok {
+			err = &CleanupError{Err: err}
+		}
+	}()
 	return fn(own)
 }
 
-// A CleanupError says that a function given to Cleanup did not end well in the time that it had.
+// A CleanupError says that a function given to Cleanup failed. It is also the cause of the function's context when its time is up.
 type CleanupError struct {
-	After time.Duration // the time that it had
+	After time.Duration // the time that was up; 0 if the function failed by itself
 	Err   error         // what the function returned; nil in the cause of its context
 }
 
-// Error tells the time and what the function returned in one line.
+// Error tells what the function returned, and whether its time was up, in one line.
 func (e *CleanupError) Error() string {
+	if e.After == 0 {
+		return "group: clean-up: " + e.Err.Error()
+	}
 	text := fmt.Sprintf("group: clean-up: time was up after %v", e.After)
 	if own, ok := e.Err.(*CleanupError); ok && own.Err == nil || e.Err == nil || e.Err == context.DeadlineExceeded {
 		return text // Err says the same
@@ -57,8 +65,10 @@ func (e *CleanupError) Error() string {
 // Unwrap returns Err.
 func (e *CleanupError) Unwrap() error { return e.Err }
 
-// Is reports whether target is context.DeadlineExceeded.
-func (e *CleanupError) Is(target error) bool { return target == context.DeadlineExceeded }
+// Is reports whether target is context.DeadlineExceeded and the time was up.
+func (e *CleanupError) Is(target error) bool {
+	return e.Timeout() && target == context.DeadlineExceeded
+}
 
-// Timeout is true: net.Error and its like ask for it.
-func (e *CleanupError) Timeout() bool { return true }
+// Timeout reports whether the time was up, for those who ask as they do with a net.Error.
+func (e *CleanupError) Timeout() bool { return e.After > 0 }

@@ -37,8 +37,8 @@ func TestCleanupOutlivesItsContext(t *testing.T) {
 			}
 			return errBoom
 		})
-		if took := time.Since(begin); err != errBoom || took != 6*time.Second-1 {
-			t.Errorf("%v after %v, want boom itself once fn has ended", err, took)
+		if took := time.Since(begin); !errors.Is(err, errBoom) || took != 6*time.Second-1 {
+			t.Errorf("%v after %v, want boom once fn has ended", err, took)
 		}
 		if during.Err() != context.Canceled {
 			t.Errorf("after Cleanup its context is %v, want it canceled", during.Err())
@@ -57,7 +57,7 @@ func TestCleanupTimeIsUp(t *testing.T) {
 		{"returns its own", func(ctx context.Context) error { <-ctx.Done(); return errBoom }, "group: clean-up: time was up after 5s: boom"},
 		{"does not look", func(context.Context) error { time.Sleep(time.Minute); return os.ErrDeadlineExceeded }, "group: clean-up: time was up after 5s: i/o timeout"},
 		{"is done all the same", func(ctx context.Context) error { <-ctx.Done(); return nil }, ""},
-		{"has a shorter timeout within", func(context.Context) error { return os.ErrDeadlineExceeded }, "i/o timeout"},
+		{"has a shorter timeout within", func(context.Context) error { return os.ErrDeadlineExceeded }, "group: clean-up: i/o timeout"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -76,6 +76,12 @@ func TestCleanupTimeIsUp(t *testing.T) {
 					t.Fatalf("%T, want a *CleanupError: %v", err, want)
 				}
 				if !ok {
+					return
+				}
+				if !strings.Contains(tt.want, "time was up") {
+					if up.After != 0 || up.Timeout() || errors.Is(err, context.DeadlineExceeded) != errors.Is(up.Err, context.DeadlineExceeded) {
+						t.Errorf("%#v says that the time was up", up)
+					}
 					return
 				}
 				if up.After != 5*time.Second || up.Err == nil || !errors.Is(err, up.Err) || !errors.Is(err, context.DeadlineExceeded) || !up.Timeout() {
@@ -114,6 +120,24 @@ func TestCleanupFailureIsTheTasks(t *testing.T) {
 			t.Errorf("took %v, want 3s: the scope waits for the slower clean-up", took)
 		}
 	})
+}
+
+// Joined with the cancellation that made it necessary, as the manual has it, a failed clean-up is still a failure.
+func TestACleanupThatFailsInTimeIsHeardOf(t *testing.T) {
+	errUndo := errors.New("roll back failed")
+	ctx, cancel := context.WithCancel(t.Context())
+	err := group.Run(ctx, func(g *group.Group) error {
+		g.Go(func(ctx context.Context) error {
+			cancel()
+			<-ctx.Done()
+			return errors.Join(ctx.Err(), group.Cleanup(ctx, time.Minute, func(context.Context) error { return errUndo }))
+		})
+		return nil
+	})
+	wantCounts(t, err, 0, 1, 0, 0)
+	if !errors.Is(err, errUndo) {
+		t.Errorf("%v does not tell what failed", err)
+	}
 }
 
 func TestCleanupPanics(t *testing.T) {

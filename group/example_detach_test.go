@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/group"
@@ -13,9 +12,11 @@ import (
 // A program's health check may look at how many functions hang.
 func ExampleDetached() {
 	answer := make(chan int)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-	defer cancel()
-	_, _ = group.Detach(ctx, func() (int, error) { return <-answer, nil })
+	ctx, cancel := context.WithCancel(context.Background())
+	_, _ = group.Detach(ctx, func() (int, error) {
+		cancel() // its caller has had enough
+		return <-answer, nil
+	})
 
 	_, stragglers := group.Detached()
 	fmt.Println(stragglers, "left running, room for", group.MaxDetached)
@@ -26,15 +27,17 @@ func ExampleDetached() {
 // The old client knows no context. Its caller does, and leaves in time.
 func ExampleDetach() {
 	answer := make(chan string)
-	lookup := func() (string, error) { return <-answer, nil } // blocks
+	ctx, cancel := context.WithCancel(context.Background())
+	lookup := func() (string, error) {
+		cancel()             // meanwhile the caller's request is canceled
+		return <-answer, nil // and this blocks
+	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-	defer cancel()
 	_, err := group.Detach(ctx, lookup)
 	fmt.Println(err)
 	fmt.Println("did it run?", !errors.Is(err, mettle.ErrRejected))
 	answer <- "too late"
 	// Output:
-	// group: left running: context deadline exceeded
+	// group: left running: context canceled
 	// did it run? true
 }
