@@ -139,53 +139,6 @@ func sorted(lists ...[]item) []item {
 	return all
 }
 
-// A turn has come when the one whose it is was told, though he has not looked yet.
-func TestATurnThatComesAsTheContextEndsCounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for range 200 { // the waiter's select draws lots
-			q := New[int](1)
-			ctx, cancel := context.WithCancel(context.Background())
-			result := make(chan string, 1)
-			go func() { result <- verdictOf(q.Get(ctx)) }()
-			synctest.Wait()
-			q.TryPut(1)
-			cancel()
-			if got := <-result; got != "got 1" {
-				t.Fatalf("Get says %q of the item that it was given", got)
-			}
-
-			q.TryPut(2)
-			ctx, cancel = context.WithCancel(context.Background())
-			go func() { result <- verdict(q.Put(ctx, 3)) }()
-			synctest.Wait()
-			q.TryGet()
-			cancel()
-			if got := <-result; got != ok || q.Len() != 1 {
-				t.Fatalf("Put says %q, and %d items are in the queue", got, q.Len())
-			}
-
-			ctx, cancel = context.WithCancel(context.Background())
-			go func() { result <- verdict(q.Put(ctx, 4)) }()
-			synctest.Wait()
-			q.Close()
-			cancel()
-			if got := <-result; got != closed || q.Len() != 1 {
-				t.Fatalf("Put says %q after Close, and %d items are in the queue", got, q.Len())
-			}
-
-			q = New[int](1)
-			ctx, cancel = context.WithCancel(context.Background())
-			go func() { result <- verdictOf(q.Get(ctx)) }()
-			synctest.Wait()
-			q.Close()
-			cancel()
-			if got := <-result; got != closed {
-				t.Fatalf("Get says %q after Close", got)
-			}
-		}
-	})
-}
-
 // What was got, handed over or given up is not kept in memory by the queue.
 func TestItemsAreLetGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

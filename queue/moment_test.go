@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -107,6 +108,88 @@ func TestTheLastLookBeforeAWait(t *testing.T) {
 			t.Errorf("told %v, want Granted", told)
 		}
 	}
+}
+
+// A turn that comes in the moment in which the context ends counts, whichever of them the waiter hears of first.
+func TestATurnThatComesAsTheContextEndsCounts(t *testing.T) {
+	type batch = waitq.Batch[int]
+	for name, tc := range map[string]struct {
+		items int // in a queue of one
+		call  func(ctx context.Context, q *Queue[int]) string
+		tell  func(q *Queue[int], out *batch) // under both locks
+		want  string
+		left  int
+	}{
+		"a Get is given an item": {0, getOf, func(q *Queue[int], out *batch) { q.push(7); q.feed(out) }, got(7), 0},
+		"a Put is let in":        {1, putOf, func(q *Queue[int], out *batch) { q.pop(); q.admit(out) }, ok, 1},
+		"a Get is turned away":   {0, getOf, func(q *Queue[int], out *batch) { q.out.line.Dismiss(q.out.line.Front(), out) }, closed, 0},
+		"a Put is turned away":   {1, putOf, func(q *Queue[int], out *batch) { q.in.line.Dismiss(q.in.line.Front(), out) }, closed, 1},
+	} {
+		for _, canceledFirst := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, canceled first: %t", name, canceledFirst), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					q := New[int](1)
+					for range tc.items {
+						q.TryPut(1)
+					}
+					ctx, cancel := context.WithCancel(context.Background())
+					defer cancel()
+					answer := later(func() string { return tc.call(ctx, q) })
+					var out batch
+					q.in.mu.Lock()
+					q.out.mu.Lock()
+					if canceledFirst {
+						cancel() // who waits hears that, and cannot leave the line yet
+					}
+					tc.tell(q, &out)
+					q.out.mu.Unlock()
+					q.in.mu.Unlock()
+					out.Wake()
+					cancel()
+					wantSaid(t, tc.want, answer)
+					if q.Len() != tc.left {
+						t.Errorf("%d items are left, want %d", q.Len(), tc.left)
+					}
+				})
+			})
+		}
+	}
+}
+
+func getOf(ctx context.Context, q *Queue[int]) string { return verdictOf(q.Get(ctx)) }
+func putOf(ctx context.Context, q *Queue[int]) string { return verdict(q.Put(ctx, 2)) }
+
+// Nobody looks for those who wait once they are served or gone.
+func TestNobodyIsLookedForWhoHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New[int](1)
+		want := func(when string) {
+			t.Helper()
+			if q.getters.Load() || q.putters.Load() {
+				t.Errorf("%s: a Get is looked for: %t, a Put: %t", when, q.getters.Load(), q.putters.Load())
+			}
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		get := later(func() string { return getOf(ctx, q) })
+		cancel()
+		wantSaid(t, ended, get)
+		want("a Get gave up")
+		get = laterGet(q)
+		q.TryPut(1)
+		wantSaid(t, got(1), get)
+		want("a Get was served")
+
+		q.TryPut(1)
+		ctx, cancel = context.WithCancel(context.Background())
+		put := later(func() string { return putOf(ctx, q) })
+		cancel()
+		wantSaid(t, ended, put)
+		want("a Put gave up")
+		put = laterPut(q, 2)
+		q.TryGet()
+		wantSaid(t, ok, put)
+		want("a Put was let in")
+	})
 }
 
 // One who comes later settles what another has moved and not told yet, however long the chain.
