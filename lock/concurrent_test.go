@@ -132,6 +132,37 @@ func TestALockThatComesFreeMeanwhileIsTaken(t *testing.T) {
 	}
 }
 
+// Who unlocks may find that somebody waits, then that he has left, and then that somebody else has come. Waits that end
+// at once make that happen many times in a run.
+func TestUnlockWhileWaitersComeAndGo(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // more than there are, so that they interrupt each other anywhere
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	var m Mutex
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					t.Errorf("Unlock by the holder panics: %v", p)
+				}
+			}()
+			for i := range 200_000 {
+				if m.Lock(ended) == nil {
+					if i%16 == 0 {
+						runtime.Gosched() // so that the others run into it
+					}
+					m.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if !t.Failed() && m.word.Load() != free {
+		t.Errorf("in the end the word is %d, want %d", m.word.Load(), free)
+	}
+}
+
 // A million keys, one after the other and all at once, leave nothing behind.
 func TestKeysThatAreNotLockedTakeNoMemory(t *testing.T) {
 	ctx := context.Background()

@@ -107,18 +107,19 @@ func (m *Mutex) leave(w *waiter) bool {
 // hand is Unlock for when somebody waits, or did when Unlock looked.
 func (m *Mutex) hand() {
 	var next batch
+	held := true
 	m.mu.Lock()
-	w := m.queue.Front()
-	if w != nil {
+	if w := m.queue.Front(); w != nil {
 		m.queue.Grant(w, &next)
 		m.fewer()
+	} else {
+		held = m.word.CompareAndSwap(locked, free) // while nobody can come to wait, which would change the word
 	}
 	m.mu.Unlock()
-	if w != nil {
-		next.Wake()
-	} else if !m.word.CompareAndSwap(locked, free) {
+	if !held {
 		panic("lock: Unlock of a Mutex that is not locked")
 	}
+	next.Wake()
 }
 
 // fewer notes that somebody has left the queue, in whatever way. The caller holds mu.
