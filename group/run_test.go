@@ -12,6 +12,7 @@ import (
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/group"
+	"github.com/mettle-go/mettle/queue"
 )
 
 var errBoom = errors.New("boom")
@@ -235,6 +236,57 @@ func TestRunNested(t *testing.T) {
 			t.Fatalf("%v: the inner scope's own failure is lost", err)
 		}
 	})
+}
+
+// What cancels a scope may itself be the error of an inner one, or of a clean-up. A task that returns it as the reason why it
+// gave up has not failed.
+func TestACauseWithFailuresOfItsOwnIsToldOnce(t *testing.T) {
+	causes := map[string]func(context.Context) error{
+		"inner scope": func(ctx context.Context) error {
+			return group.Run(ctx, func(*group.Group) error { return errBoom })
+		},
+		"clean-up": func(ctx context.Context) error { return group.Cleanup(ctx, time.Second, untilCanceled) },
+	}
+	cause := func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }
+	waits := map[string]func(context.Context) error{
+		"cause":           cause,
+		"error and cause": func(ctx context.Context) error { return fmt.Errorf("poll: %w: %w", untilCanceled(ctx), cause(ctx)) },
+		"queue":           func(ctx context.Context) error { _, err := queue.New[int](1).Get(ctx); return err },
+		"inner scope": func(ctx context.Context) error {
+			return group.Run(ctx, func(g *group.Group) error { g.Go(cause); return nil })
+		},
+	}
+	for why, fail := range causes {
+		for how, wait := range waits {
+			t.Run(why+"/"+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					err := group.Run(t.Context(), func(g *group.Group) error {
+						g.Go(wait)
+						g.Go(fail)
+						return nil
+					})
+					wantCounts(t, err, 0, 1, 1, 0)
+
+					_, err = group.Map(t.Context(), []func(context.Context) error{wait, fail}, group.Config{}, func(ctx context.Context, fn func(context.Context) error) (int, error) {
+						return 0, fn(ctx)
+					})
+					wantCounts(t, err, 0, 1, 1, 0)
+
+					// But what it found out by itself is its own, wherever it stands beside the cause.
+					err = group.Run(t.Context(), func(g *group.Group) error {
+						g.Go(func(ctx context.Context) error {
+							return errors.Join(wait(ctx), group.Run(context.WithoutCancel(ctx), func(*group.Group) error { return io.EOF }))
+						})
+						g.Go(fail)
+						return nil
+					})
+					if wantCounts(t, err, 0, 2, 0, 0); !errors.Is(err, io.EOF) {
+						t.Errorf("%v: the task's own failure is lost", err)
+					}
+				})
+			})
+		}
+	}
 }
 
 func TestGoAfterRun(t *testing.T) {

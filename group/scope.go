@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/mettle-go/mettle/internal/mark"
@@ -57,19 +59,40 @@ func (s *scope) judge(err error) ending {
 		return succeeded
 	}
 	ctxErr := s.ctx.Err()
-	if ctxErr == nil || !errors.Is(err, ctxErr) && !errors.Is(err, context.Cause(s.ctx)) {
+	if ctxErr == nil {
 		return failed
 	}
-	// An inner scope that this one canceled says so, but it may have had failures before, and those are nobody's
-	// cancellation.
-	if inner, ok := errors.AsType[*Error](err); ok && inner.Failed > 0 {
-		return failed
-	}
-	// A clean-up has a time of its own, which ends by the same context error as the scope may.
-	if _, ok := errors.AsType[*CleanupError](err); ok {
+	why := context.Cause(s.ctx)
+	if !errors.Is(err, ctxErr) && !errors.Is(err, why) || failsByItself(err, why) {
 		return failed
 	}
 	return canceled
+}
+
+// failsByItself reports whether err, a cancellation because of why, also has failures that are nobody's cancellation.
+func failsByItself(err, why error) bool {
+	if err == nil || reflect.TypeOf(why).Comparable() && err == why {
+		return false // why may hold such failures too, but of the task that has told them
+	}
+	switch x := err.(type) {
+	case *Error:
+		return x != nil && x.Failed > 0 // an inner scope that this one canceled says so, but may have had failures before
+	case *CleanupError:
+		return true // its time was its own, and ended by the same context error as the scope may have
+	case interface{ As(any) bool }:
+		var inner *Error
+		var late *CleanupError
+		if x.As(&inner) && inner != nil && inner.Failed > 0 || x.As(&late) {
+			return true
+		}
+	}
+	switch x := err.(type) {
+	case interface{ Unwrap() error }:
+		return failsByItself(x.Unwrap(), why)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(x.Unwrap(), func(err error) bool { return failsByItself(err, why) })
+	}
+	return false
 }
 
 // unwound returns how a call ended that did not return, and with which error. It runs in the deferred function, which
