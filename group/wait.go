@@ -43,10 +43,10 @@ func Wait[R any](ctx context.Context, d time.Duration, fns ...func(context.Conte
 		open[i] = false
 		v, err := fns[i](ctx)
 		if ctx.Err() != nil {
-			open[i] = true
 			if err == nil {
 				discard.Close(v)
 			}
+			open[i] = true // after a Close that panics it is not
 		}
 		return v, err
 	})

@@ -80,6 +80,20 @@ func TestWaitLatePanic(t *testing.T) {
 	})
 }
 
+// trap is a result whose Close panics.
+type trap struct{}
+
+func (*trap) Close() error { panic(errBoom) }
+
+func TestWaitTellsOfAPanicInClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		done, pending := group.Wait(t.Context(), time.Second, func(ctx context.Context) (*trap, error) { <-ctx.Done(); return &trap{}, nil })
+		if p, ok := done[0].Err.(*group.PanicError); !ok || p.Value != errBoom || pending != nil {
+			t.Fatalf("done %v, pending %v, want the panic done", done, pending)
+		}
+	})
+}
+
 func TestWaitWithTheEndOfItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("user left")
