@@ -76,7 +76,7 @@ func (e *Error) Error() string {
 	for _, err := range why {
 		reasons = append(reasons, line(err))
 	}
-	if more := len(e.Failures) - told; more > 0 {
+	if more := max(len(e.Failures), e.Failed) - told; more > 0 {
 		reasons = slices.Insert(reasons, told, fmt.Sprintf("and %d more", more))
 	}
 	parts := slices.DeleteFunc([]string{e.counts(), strings.Join(reasons, "; ")}, func(s string) bool { return s == "" })

@@ -30,7 +30,8 @@ func (e *Error) Err() error {
 //
 // The account stays with the rest: Succeeded, Canceled, NotStarted and what Item knows of canceled and never started
 // items. In matched they are 0, except when there is no rest. Both parts have the Cause. Failed is the number of Failures
-// of the part; both add up to e's, unless the failures of an inner scope went both ways. The messages of both tell the
+// of the part, and in the rest also counts those that a Stream has not kept; both add up to e's, unless the failures of an
+// inner scope went both ways. The messages of both tell the
 // total of the whole scope.
 //
 // An *Error without failures, since all that happened was that its scope was canceled, is matched as a whole.
@@ -71,6 +72,7 @@ func (e *Error) Split(match func(error) bool) (matched, rest *Error) {
 	matched.missed, rest.missed = e.divide(in, out)
 	matched.hold(in)
 	rest.hold(out)
+	rest.Failed += e.Failed - len(e.Failures) // those that a Stream has not kept
 	return matched, rest
 }
 

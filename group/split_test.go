@@ -294,6 +294,39 @@ func TestSplitKeepsTheAccountWithTheRest(t *testing.T) {
 	}
 }
 
+// A Stream counts more failures than it keeps. Which they were is not known, so they stay with the rest.
+func TestSplitOfAStreamLosesNoFailure(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var all *group.Error
+	for _, err := range group.Stream(ctx, slices.Values(make([]int, 300)), group.Config{MaxFailures: -1, Limit: 1}, func(context.Context, int) (int, error) {
+		return 0, errBoom
+	}) {
+		if item, ok := err.(*group.ItemError); ok && item.Index == 299 {
+			cancel()
+		}
+		all, _ = err.(*group.Error)
+	}
+	if len(all.Failures) != 100 || all.Failed != 300 {
+		t.Fatalf("%v keeps %d failures", all, len(all.Failures))
+	}
+	if want := "group: 300 of 300 items failed: item 0: boom; item 1: boom; item 2: boom; and 297 more; context canceled"; all.Error() != want {
+		t.Errorf("got  %q\nwant %q", all, want)
+	}
+	even := func(err error) bool {
+		item, ok := err.(*group.ItemError)
+		return ok && item.Index%2 == 0
+	}
+	matched, rest := all.Split(even)
+	if matched.Failed != 50 || rest.Failed != 250 || len(rest.Failures) != 50 {
+		t.Errorf("%d of them failed and %d of the rest, want 50 and 250", matched.Failed, rest.Failed)
+	}
+	matched, rest = rest.Split(even)
+	if matched != nil || rest.Failed != 250 {
+		t.Errorf("then %v, and %d of the rest failed, want nothing and 250", matched, rest.Failed)
+	}
+}
+
 func TestSplitItemOfAnInnerScope(t *testing.T) {
 	e := errorOf(t, errBoom, nil, errorOf(t, errMissing, errBroken))
 	matched, rest := e.Split(is(errMissing))
