@@ -31,7 +31,8 @@ type stop struct {
 //
 // After Stop no task is started, also none of those that are queued, and a Go that waits for a place returns. Tasks that
 // were never started because of it, and those that return the cancellation after the grace, make Run return an *Error
-// whose Cause is ErrStopped. If there are none of either, and nothing failed, Run returns nil.
+// whose Cause is ErrStopped, unless a failure or the end of the caller's context canceled the scope before the grace was over. If
+// there are none of either, and nothing failed, Run returns nil.
 //
 // Stop may be called from the body, from any task and from elsewhere. Called again it can only shorten the grace; called
 // after Run has returned it does nothing, so that whoever stops a scope from outside need not know whether it has ended.
