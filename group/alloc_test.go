@@ -21,9 +21,23 @@ func TestAllocations(t *testing.T) {
 	})
 
 	_ = group.RunWith(t.Context(), group.Config{Limit: 1}, func(g *group.Group) error {
-		if n := testing.AllocsPerRun(1000, func() { g.Go(succeed) }); n > 2 {
-			t.Errorf("Go with a Limit allocates %v times, want at most 2", n)
+		if n := testing.AllocsPerRun(1000, func() { g.Go(succeed) }); n > 1 {
+			t.Errorf("Go with a Limit allocates %v times, want at most 1", n)
 		}
+		return nil
+	})
+
+	place := make(chan struct{})
+	_ = group.RunWith(t.Context(), group.Config{Limit: 1}, func(g *group.Group) error {
+		task := func(context.Context) error { <-place; return nil }
+		g.Go(task)
+		if n := testing.AllocsPerRun(1000, func() {
+			go func() { place <- struct{}{} }()
+			g.Go(task) // waits
+		}); n > 1 {
+			t.Errorf("a Go that waits allocates %v times, and the goroutine beside it, want 1 together", n)
+		}
+		close(place)
 		return nil
 	})
 

@@ -21,17 +21,20 @@ type Group struct {
 	running  int
 	first    *queued
 	last     *queued
-	waiter   chan struct{} // closed to let the one waiting Go return; nil if none waits
 	bodyDone bool
+
+	// Likewise. At most one Go waits at a time, so that all of them can do with one place in the queue and one channel.
+	waits   atomic.Bool   // unset by the Go that waited itself, or the next one could take what it is sent
+	own     queued        // its task; used again once waits is unset, which is after it has left the queue
+	started chan struct{} // of one; lets it return
 
 	stop stop
 }
 
 // queued is a task that has no place yet.
 type queued struct {
-	fn     func(context.Context) error
-	next   *queued
-	waited bool // the Go that brought it waits for its start
+	fn   func(context.Context) error
+	next *queued
 }
 
 // Run runs body in the caller's goroutine and returns when body and every task that it, or another task, started by
@@ -95,7 +98,7 @@ func (g *Group) Context() context.Context { return g.ctx }
 // call Go too, without all of them waiting for each other's places, at most one Go waits at a time, and none after the
 // body has returned: the others queue their task and return at once. Queued tasks start in order. The queue has no bound.
 //
-// Go panics if fn is nil or Run has returned. It costs one allocation; two if the task is queued.
+// Go panics if fn is nil or Run has returned. It costs one allocation, or none if it waits.
 func (g *Group) Go(fn func(context.Context) error) {
 	if fn == nil {
 		panic("group: Go: fn is nil, want a function")
@@ -126,6 +129,7 @@ func (g *Group) Go(fn func(context.Context) error) {
 	if started != nil {
 		select {
 		case <-started:
+			g.waits.Store(false)
 		case <-g.ctx.Done(): // whoever ends next finds the scope canceled and drops the queue
 		}
 	}
@@ -161,19 +165,28 @@ func (g *Group) leave() {
 
 // enqueue queues fn and returns what Go has to wait for, or nil. The caller holds g.mu.
 func (g *Group) enqueue(fn func(context.Context) error) <-chan struct{} {
-	q := &queued{fn: fn}
+	var q *queued
+	wait := !g.bodyDone && !g.waits.Load()
+	if wait {
+		g.waits.Store(true)
+		q = &g.own
+	} else {
+		q = new(queued)
+	}
+	q.fn = fn
 	if g.last == nil {
 		g.first = q
 	} else {
 		g.last.next = q
 	}
 	g.last = q
-	if g.bodyDone || g.waiter != nil {
+	if !wait {
 		return nil
 	}
-	q.waited = true
-	g.waiter = make(chan struct{})
-	return g.waiter
+	if g.started == nil {
+		g.started = make(chan struct{}, 1)
+	}
+	return g.started
 }
 
 // work runs fn and then, on the same place, queued tasks while there are any.
@@ -242,10 +255,12 @@ func (g *Group) pass() func(context.Context) error {
 	if g.first == nil {
 		g.last = nil
 	}
-	if q.waited {
+	fn := q.fn
+	if q == &g.own {
+		g.own = queued{}
 		g.letGo()
 	}
-	return q.fn
+	return fn
 }
 
 // drop empties the queue: its tasks are never started. The caller holds g.mu.
@@ -254,14 +269,17 @@ func (g *Group) drop() {
 		g.notStarted++
 		g.live.Add(-1) // never the last: while tasks are queued, others run, and cannot leave without g.mu
 	}
-	g.first, g.last = nil, nil
+	g.first, g.last, g.own = nil, nil, queued{}
 }
 
 // letGo lets the waiting Go return, if one waits. The caller holds g.mu.
 func (g *Group) letGo() {
-	if g.waiter != nil {
-		close(g.waiter)
-		g.waiter = nil
+	if !g.waits.Load() {
+		return
+	}
+	select {
+	case g.started <- struct{}{}:
+	default: // it was let go before, and has not noticed or did not wait for that
 	}
 }
 

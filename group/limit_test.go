@@ -51,6 +51,48 @@ func TestGoStopsWaitingWhenCanceled(t *testing.T) {
 	})
 }
 
+// A Go that no longer waits is told to return all the same, and more than once: nobody must be held up by that.
+func TestAGoThatLeftIsLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := group.RunWith(ctx, group.Config{Limit: 1}, func(g *group.Group) error {
+			g.Go(func(context.Context) error { time.Sleep(time.Minute); return nil })
+			g.Go(succeed)
+			g.Stop(0)
+			return nil
+		})
+		wantCounts(t, err, 1, 0, 0, 1)
+	})
+}
+
+// Before the Go that waited has noticed its task's start, that task may call Go as well. Neither of them takes the other's turn, or
+// loses its own.
+func TestGosThatWaitOneAfterAnother(t *testing.T) {
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			err := group.RunWith(t.Context(), group.Config{Limit: 2}, func(g *group.Group) error {
+				for range 20 {
+					returned := make(chan struct{})
+					g.Go(func(context.Context) error {
+						g.Go(func(context.Context) error {
+							g.Go(succeed)
+							<-returned
+							return nil
+						})
+						close(returned)
+						return nil
+					})
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // peak counts how many hold it at once, and the most that did.
 type peak struct{ now, most atomic.Int64 }
 

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
+	"weak"
 
 	"github.com/mettle-go/mettle/group"
 )
@@ -95,4 +97,35 @@ func TestMapMemory(t *testing.T) {
 		runtime.KeepAlive(results)
 		runtime.KeepAlive(err)
 	}
+}
+
+// Tasks that will never be started are not kept until the scope ends, be it one whose Go waits or one behind it.
+func TestDroppedTasksAreLetGo(t *testing.T) {
+	type block [1 << 10]byte
+	var tasks [2]weak.Pointer[block]
+	task := func(i int) func(context.Context) error {
+		b := new(block)
+		tasks[i] = weak.Make(b)
+		return func(context.Context) error { b[0]++; return nil }
+	}
+	synctest.Test(t, func(t *testing.T) {
+		err := group.RunWith(t.Context(), group.Config{Limit: 1}, func(g *group.Group) error {
+			g.Go(func(context.Context) error {
+				time.Sleep(time.Second) // the body waits by now, so this is queued
+				g.Go(task(1))
+				g.Stop(time.Hour)
+				time.Sleep(time.Minute)
+				return nil
+			})
+			g.Go(task(0))
+			runtime.GC()
+			for i, p := range tasks {
+				if p.Value() != nil {
+					t.Errorf("task %d is kept", i)
+				}
+			}
+			return nil
+		})
+		wantCounts(t, err, 1, 0, 0, 2)
+	})
 }
