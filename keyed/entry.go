@@ -2,6 +2,8 @@ package keyed
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/mettle-go/mettle"
@@ -100,10 +102,27 @@ func (e *entry[K]) Do(ctx context.Context, fn func(context.Context) error) error
 
 // Fresh reports whether the policy of the key is as good as a new one, for a map of maps.
 func (e *entry[K]) Fresh() bool {
-	if e.word.Load()&dead != 0 {
-		e = e.home.shard(e.hash).find(e.key, e.hash)
-	}
+	e = e.live()
 	return e == nil || fresh(e.policy)
+}
+
+// live returns the entry that stands for the key now, or nil if the key has no policy.
+func (e *entry[K]) live() *entry[K] {
+	if e.word.Load()&dead == 0 {
+		return e
+	}
+	return e.home.shard(e.hash).find(e.key, e.hash)
+}
+
+// Describe tells the map's name and the key, so that a stack with the policy of a key in it prints as such, and the state of the policy.
+func (e *entry[K]) Describe() mettle.Description {
+	d := mettle.Description{Kind: kind, Name: strings.TrimSpace(e.home.cfg.Name + " " + fmt.Sprint(e.key))}
+	if e = e.live(); e != nil {
+		if p, ok := e.policy.(mettle.Describer); ok {
+			d.State = p.Describe().State
+		}
+	}
+	return d
 }
 
 // A lease is a permit of a key's policy that keeps the policy in its place.
