@@ -5,43 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 
 	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/httprule"
 	"github.com/mettle-go/mettle/internal/retryafter"
 )
-
-// An attempt sees what net/http does with a request. Its hooks may be called by goroutines of net/http, also after the attempt has ended.
-type attempt struct {
-	trace   httptrace.ClientTrace
-	asked   atomic.Bool  // the base tells of connections
-	got     atomic.Bool  // there was one, so that the server may have seen the request
-	wrote   atomic.Bool  // the request went out on the connection at hand
-	replays atomic.Int32 // times that it went out before
-}
-
-func (a *attempt) init(req *http.Request) {
-	if !repeatable(req) { // else nobody asks whether it was sent
-		a.trace.GetConn = a.getConn
-	}
-	a.trace.GotConn = a.gotConn
-	a.trace.WroteHeaders = a.wroteHeaders
-}
-
-func (a *attempt) getConn(string) { a.asked.Store(true) }
-
-func (a *attempt) gotConn(httptrace.GotConnInfo) {
-	a.got.Store(true)
-	if a.wrote.Swap(false) {
-		a.replays.Add(1)
-	}
-}
-
-func (a *attempt) wroteHeaders() { a.wrote.Store(true) }
-
-// unsent reports whether no server can have seen the request. That nothing is known of connections proves nothing: a base need not tell.
-func (a *attempt) unsent() bool { return a.asked.Load() && !a.got.Load() }
 
 // attempt sends the request once, under ctx, and returns an error also for an answer that is a failure.
 func (c *call) attempt(ctx context.Context) (*http.Response, error) {
@@ -52,14 +21,14 @@ func (c *call) attempt(ctx context.Context) (*http.Response, error) {
 	c.t.attempts.Add(1)
 	a := &c.first
 	if c.begun.Add(1) > 1 {
-		a = new(attempt)
+		a = new(httprule.Trace)
 	}
-	a.init(c.req)
+	a.Init(!httprule.Repeatable(c.req.Method, c.req.Header)) // else nobody asks whether it was sent
 	ctx, life := c.live(ctx)
-	r := c.req.WithContext(httptrace.WithClientTrace(ctx, &a.trace))
+	r := c.req.WithContext(httptrace.WithClientTrace(ctx, &a.Client))
 	r.Body = body
 	resp, err := c.t.base.RoundTrip(r)
-	replays := int(a.replays.Load())
+	replays := a.Replays()
 	if err == nil && resp == nil {
 		err = fmt.Errorf("mettlehttp: the base %T returned neither a response nor an error", c.t.base)
 	}
@@ -108,28 +77,28 @@ func (c *call) replayed(ctx context.Context, n int) int {
 }
 
 // judge returns nil for a response that is an answer, and otherwise the error by which the policies know what to do. It gets what replayed returned.
-func (c *call) judge(a *attempt, resp *http.Response, err error, sent int) error {
+func (c *call) judge(a *httprule.Trace, resp *http.Response, err error, sent int) error {
 	verdict := c.t.cfg.Classify(resp, err)
 	if err == nil && verdict != mettle.Failure {
 		return nil
 	}
-	f := &failure{call: c, err: err, verdict: verdict, replays: int(a.replays.Load())}
+	f := &failure{call: c, err: err, verdict: verdict, replays: a.Replays()}
 	var again bool
 	switch {
 	case err == nil:
 		s := &StatusError{Code: resp.StatusCode}
 		s.after, s.hinted = retryafter.Parse(resp.Header, time.Now())
 		f.err = s
-		if refused(s.Code) {
+		if httprule.Refused(s.Code) {
 			f.verdict = mettle.Success
 		} else if holding(s, c.t.cfg.Retry.MaxHint) {
 			f.verdict = mettle.Ignore
 		}
-		again = refused(s.Code) || repeatable(c.req)
+		again = httprule.Refused(s.Code) || httprule.Repeatable(c.req.Method, c.req.Header)
 	case c.body.broken():
 		f.verdict = mettle.Ignore
 	default:
-		again = verdict == mettle.Failure && !hopeless(err) && (repeatable(c.req) || a.unsent() || unprocessed(err))
+		again = verdict == mettle.Failure && !hopeless(err) && (httprule.Repeatable(c.req.Method, c.req.Header) || a.Unsent() || httprule.Unprocessed(err))
 	}
 	if again && c.body.lost() {
 		again = false

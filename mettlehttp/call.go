@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mettle-go/mettle"
+	"github.com/mettle-go/mettle/internal/httprule"
 	"github.com/mettle-go/mettle/retry"
 )
 
@@ -20,7 +21,7 @@ type call struct {
 	hedged bool
 	body   upload
 
-	first attempt // here, since most calls need no other
+	first httprule.Trace // here, since most calls need no other
 	begun atomic.Int32
 
 	mu      sync.Mutex

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/clock"
+	"github.com/mettle-go/mettle/internal/httprule"
 	"github.com/mettle-go/mettle/internal/layer"
 	"github.com/mettle-go/mettle/internal/mark"
 )
@@ -109,7 +110,7 @@ func (h *hold) Release(_ context.Context, _ uint64, err error) {
 func (h *hold) heeds(s *StatusError) bool { return holding(s, h.maxHint) }
 
 func holding(s *StatusError, maxHint time.Duration) bool {
-	return s.hinted && s.after > 0 && s.after <= maxHint && holds(s.Code)
+	return s.hinted && s.after > 0 && s.after <= maxHint && httprule.Holds(s.Code)
 }
 
 func (h *hold) extend(to clock.Instant) {

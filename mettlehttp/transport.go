@@ -11,6 +11,7 @@ import (
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/hedge"
+	"github.com/mettle-go/mettle/internal/httprule"
 	"github.com/mettle-go/mettle/keyed"
 	"github.com/mettle-go/mettle/retry"
 	"github.com/mettle-go/mettle/timeout"
@@ -84,7 +85,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.body.init(req, t.cfg.MaxBuffer)
 	policy := t.again
 	// Two runs may read a body at once, which a remembered one is not made for.
-	if t.hedged != nil && safe(req) && c.body.kept == nil {
+	if t.hedged != nil && httprule.Safe(req.Method) && c.body.kept == nil {
 		policy, c.hedged = t.hedged, true
 	}
 	defer c.leave()
