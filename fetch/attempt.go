@@ -9,11 +9,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/clock"
+	"github.com/mettle-go/mettle/internal/httprule"
 	"github.com/mettle-go/mettle/internal/retryafter"
 )
 
@@ -57,9 +57,8 @@ type leg struct {
 	moved    *http.Request // the redirect to another host, if that is how the leg ended
 	err      error
 
-	// Counted by hooks that net/http may call from its own goroutines.
-	sent    atomic.Bool  // the server may have seen the request
-	replays atomic.Int32 // times that net/http sent it again on its own
+	unseen  bool // no server can have seen the request
+	replays int  // times that net/http sent it again on its own
 }
 
 // exchange makes the request and reads the body. It leaves all that there is to know in l.
@@ -94,7 +93,7 @@ func (f *run) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, l *
 	if l.followed || l.task.hops > 0 {
 		l.finalURL = resp.Request.URL.Redacted() // a server may redirect to a password
 	}
-	if l.moved == nil && (l.status == http.StatusTooManyRequests || l.status == http.StatusServiceUnavailable) {
+	if l.moved == nil && httprule.Holds(l.status) {
 		if l.hint, _ = retryafter.Parse(resp.Header, time.Now()); l.hint > 0 && l.hint <= f.cfg.MaxHint {
 			l.task.host.held.extend(clock.Now().Add(l.hint)) // at once; run.hold says for how long exactly
 		}
@@ -155,19 +154,12 @@ type tracer struct {
 }
 
 func (t tracer) RoundTrip(req *http.Request) (*http.Response, error) {
-	var wrote atomic.Bool // on the connection at hand
-	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) {
-			if wrote.Swap(false) {
-				t.l.replays.Add(1)
-			}
-		},
-		WroteHeaders: func() {
-			wrote.Store(true)
-			t.l.sent.Store(true)
-		},
-	})
-	return t.base.RoundTrip(req.WithContext(ctx))
+	var trace httprule.Trace
+	trace.Init(!httprule.Repeatable(req.Method, req.Header)) // else nobody asks whether it was sent
+	resp, err := t.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), &trace.Client)))
+	t.l.unseen = trace.Unsent()
+	t.l.replays += trace.Replays()
+	return resp, err
 }
 
 // A watched body cancels its request when it brings no byte for the time of stall.
@@ -213,8 +205,8 @@ func (l *leg) again(why *Error) bool {
 		return false
 	}
 	first := l.task.hops == 0 && !l.followed // else the item's own request has been answered
-	unseen := first && (!l.sent.Load() || l.status == http.StatusMisdirectedRequest || l.status == http.StatusTooEarly)
-	return unseen || repeatable(l.task.item.Method, l.task.next.Header)
+	unseen := first && (l.unseen || httprule.Unprocessed(l.err) || httprule.Refused(l.status))
+	return unseen || httprule.Repeatable(l.task.item.Method, l.task.next.Header)
 }
 
 // verdict says what the leg means for its host as a whole.

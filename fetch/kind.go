@@ -3,17 +3,16 @@ package fetch
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"syscall"
 
+	"github.com/mettle-go/mettle/internal/httprule"
 	"github.com/mettle-go/mettle/timeout"
 )
 
@@ -70,25 +69,17 @@ func sort(err error) (Kind, bool) {
 	case strings.Contains(err.Error(), "Location header"), strings.Contains(err.Error(), "unsupported protocol scheme"),
 		strings.Contains(err.Error(), "no Host in request URL"):
 		return KindRedirect, false // as above; items themselves have a good scheme and host
+	case httprule.Malformed(err):
+		return KindInvalid, false
 	}
 	return KindOther, true
 }
 
 // secure reports whether err is about TLS itself, not about the connection below it.
 func secure(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return true
-	}
-	return strings.Contains(err.Error(), "tls: ") || strings.Contains(err.Error(), "gave HTTP response to HTTPS client")
+	_, alert := errors.AsType[tls.AlertError](err)
+	text := err.Error()
+	return alert || httprule.Untrusted(err) || strings.Contains(text, "tls: ") || strings.Contains(text, "gave HTTP response to HTTPS client")
 }
 
 func isTimeout(err error) bool {
@@ -107,27 +98,5 @@ func message(err error) string {
 	return err.Error()
 }
 
-// retryStatus reports whether an answer of that status may be another one next time: RFC 9110 and RFC 6585, and what content
-// networks say of the server behind them.
-func retryStatus(code int) bool {
-	switch code {
-	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusTooManyRequests,
-		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-		520, 521, 522, 523, 524, 530:
-		return true
-	}
-	return false
-}
-
 // hostFailed reports whether an answer of that status speaks against the host as a whole.
-func hostFailed(code int) bool { return code >= 500 && retryStatus(code) }
-
-// repeatable reports whether a request that may have reached the server may be sent again: by its method (RFC 9110, section 9.2.2),
-// or because it carries a key by which the server knows repeats.
-func repeatable(method string, h http.Header) bool {
-	switch method {
-	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
-		return true
-	}
-	return h.Get("Idempotency-Key") != "" || h.Get("X-Idempotency-Key") != ""
-}
+func hostFailed(code int) bool { return code >= 500 && httprule.Passing(code) }

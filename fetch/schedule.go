@@ -184,7 +184,7 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	failure := l.failure(f.cfg.MaxHint)
 	t.record(l, failure)
 	f.meter.bytes.Add(l.bytes)
-	f.meter.attempts.Add(int64(l.replays.Load()))
+	f.meter.attempts.Add(int64(l.replays))
 	if l.moved != nil && failure == nil {
 		f.leave(t)
 		t.next = l.moved

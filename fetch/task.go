@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mettle-go/mettle/internal/clock"
+	"github.com/mettle-go/mettle/internal/httprule"
 )
 
 // A task is an item on its way to its record.
@@ -32,7 +33,7 @@ func (t *task) record(l *leg, failure *Error) {
 		t.attempts = append(t.attempts, Attempt{N: len(t.attempts) + 1, Started: l.started, WaitMS: ms(l.began.Sub(t.ended))})
 	}
 	last := &t.attempts[len(t.attempts)-1]
-	for range l.replays.Load() {
+	for range l.replays {
 		last.Error = "reset: the kept connection was dead, and net/http sent the request again"
 		t.attempts = append(t.attempts, Attempt{N: last.N + 1, Started: l.started, Replayed: true})
 		last = &t.attempts[len(t.attempts)-1]
@@ -79,7 +80,7 @@ func statusFailure(code int) *Error {
 	if text == "" {
 		text = "unknown status"
 	}
-	return &Error{Kind: KindStatus, Message: strconv.Itoa(code) + " " + text, Retryable: retryStatus(code)}
+	return &Error{Kind: KindStatus, Message: strconv.Itoa(code) + " " + text, Retryable: httprule.Passing(code)}
 }
 
 func hintFailure(hint, allowed time.Duration) *Error {
