@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/mettle-go/mettle/internal/mark"
 	"github.com/mettle-go/mettle/internal/waitq"
@@ -27,27 +28,8 @@ func (q *Queue[T]) waitPut(ctx context.Context, v T) error {
 		admitted.Wake()
 		q.settle()
 	}
-	told := w.Wait(done, 0)
-	if told == waitq.Ended {
-		q.in.mu.Lock()
-		left := q.in.line.Remove(w)
-		if left {
-			q.putters.Store(q.in.line.Front() != nil)
-			q.in.line.Recycle(w)
-		}
-		q.in.mu.Unlock()
-		if left {
-			return mark.Ended(ctx)
-		}
-		told = w.Taken() // its turn came in this very moment, and v is in the queue if it was not Close
-	}
-	q.in.mu.Lock()
-	q.in.line.Recycle(w)
-	q.in.mu.Unlock()
-	if told == waitq.Dismissed {
-		return ErrClosed
-	}
-	return nil
+	_, err := q.in.await(ctx, done, w, &q.putters)
+	return err // nil, if v got in in the moment in which ctx ended
 }
 
 // linePut puts v at the end of those who wait for room, and lets in whom there is room for after all: a Get may have
@@ -75,28 +57,7 @@ func (q *Queue[T]) waitGet(ctx context.Context) (v T, err error) {
 		fed.Wake()
 		q.settle()
 	}
-	told := w.Wait(done, 0)
-	if told == waitq.Ended {
-		q.out.mu.Lock()
-		left := q.out.line.Remove(w)
-		if left {
-			q.getters.Store(q.out.line.Front() != nil)
-			q.out.line.Recycle(w)
-		}
-		q.out.mu.Unlock()
-		if left {
-			return v, mark.Ended(ctx)
-		}
-		told = w.Taken() // its turn came in this very moment, with an item that nobody else will get if it was not Close
-	}
-	v = w.Value
-	q.out.mu.Lock()
-	q.out.line.Recycle(w)
-	q.out.mu.Unlock()
-	if told == waitq.Dismissed {
-		return v, ErrClosed
-	}
-	return v, nil
+	return q.out.await(ctx, done, w, &q.getters)
 }
 
 // lineGet is linePut for a Get. The caller holds out.mu.
@@ -105,6 +66,33 @@ func (q *Queue[T]) lineGet(out *waitq.Batch[T]) (w *waitq.Waiter[T], moved bool)
 	w = q.out.line.Push(none)
 	q.getters.Store(true)
 	return w, q.feed(out)
+}
+
+// await waits for w's turn and gives w back; waiting is the flag of its side's line. It returns what w holds, with ErrClosed if w was
+// turned away, or why ctx ended. A ctx that ends in the very moment of w's turn comes too late, since the item has moved.
+func (s *side[T]) await(ctx context.Context, done <-chan struct{}, w *waitq.Waiter[T], waiting *atomic.Bool) (v T, err error) {
+	told := w.Wait(done, 0)
+	if told == waitq.Ended {
+		s.mu.Lock()
+		left := s.line.Remove(w)
+		if left {
+			waiting.Store(s.line.Front() != nil)
+			s.line.Recycle(w)
+		}
+		s.mu.Unlock()
+		if left {
+			return v, mark.Ended(ctx)
+		}
+		told = w.Taken()
+	}
+	v = w.Value
+	s.mu.Lock()
+	s.line.Recycle(w)
+	s.mu.Unlock()
+	if told == waitq.Dismissed {
+		return v, ErrClosed
+	}
+	return v, nil
 }
 
 // admit moves items from those who wait with them into the ring, while there is room, and reports whether it moved any.
