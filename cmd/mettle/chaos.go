@@ -31,11 +31,13 @@ it can do. The URL goes to stdout, and what was served to stderr at the end.`,
 		Example: `  mettle chaos
   mettle chaos --addr 127.0.0.1:0        take any free port
   echo 'http://127.0.0.1:8080/short?heal=2' | mettle fetch`,
-		Args: noArgs,
-		RunE: c.run,
+		GroupID:           mainGroup.ID,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              c.run,
 	}
-	cmd.Flags().Var(value[string]{&c.addr, "ADDRESS", hostPort}, "addr", "listen on that `HOST:PORT`")
-	cmd.Flags().Var(value[uint64]{&c.seed, "N", seed}, "seed", "derive every body and every cut from that number (default 0)")
+	cmd.Flags().Var(value[string]{to: &c.addr, kind: "ADDRESS", parse: hostPort}, "addr", "listen on that `HOST:PORT`")
+	cmd.Flags().Var(value[uint64]{to: &c.seed, kind: "N", parse: seed}, "seed", "derive every body and every cut from that number (default 0)")
 	return cmd
 }
 

@@ -28,7 +28,9 @@ left alone, a host that is down.
 It takes 10 to 20 seconds, needs no network and leaves nothing behind.`,
 		Example: `  mettle demo          the table
   mettle demo --json   the figures`,
-		Args: noArgs,
+		GroupID:           mainGroup.ID,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := demo{seed: 1, urls: 3000}
 			var say io.Writer = cmd.ErrOrStderr()

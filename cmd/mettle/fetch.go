@@ -21,8 +21,9 @@ type fetchCommand struct {
 func newFetch() *cobra.Command {
 	f := &fetchCommand{config: fetch.Config{Header: make(http.Header)}}
 	cmd := &cobra.Command{
-		Use:   "fetch [flags] [FILE...]",
-		Short: "Fetch every URL of a list, one JSON line of result each",
+		Use:     "fetch [flags] [FILE...]",
+		Short:   "Fetch every URL of a list, one JSON line of result each",
+		GroupID: mainGroup.ID,
 		Long: `Fetch every URL of the given files, or of stdin if there is no FILE or it is -.
 
 A line is a URL, or a JSON object with url and optionally id, method, body and

@@ -17,10 +17,28 @@ type value[T any] struct {
 	to    *T
 	kind  string // its name in help
 	parse func(string) (T, error)
+	words []string // those to choose from; nil: it is no choice
 }
 
 // String returns the value as it could be given.
-func (v value[T]) String() string { return fmt.Sprint(*v.to) }
+func (v value[T]) String() string {
+	if d, ok := any(*v.to).(time.Duration); ok {
+		return tidy(d)
+	}
+	return fmt.Sprint(*v.to)
+}
+
+// tidy is d as a person would give it: 2m, not 2m0s.
+func tidy(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 // Type returns the value's name in help.
 func (v value[T]) Type() string { return v.kind }
@@ -40,7 +58,7 @@ const mostAtOnce = 1_000_000
 // count is a number from 1.
 func count(to *int, def int) value[int] {
 	*to = def
-	return value[int]{to, "N", func(s string) (int, error) {
+	return value[int]{to: to, kind: "N", parse: func(s string) (int, error) {
 		n, err := strconv.Atoi(s)
 		switch {
 		case errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(s, "-"), n > mostAtOnce:
@@ -55,11 +73,11 @@ func count(to *int, def int) value[int] {
 // span is a duration above 0, or from 0.
 func span(to *time.Duration, def time.Duration, zero bool) value[time.Duration] {
 	*to = def
-	return value[time.Duration]{to, "DURATION", func(s string) (time.Duration, error) {
+	return value[time.Duration]{to: to, kind: "DURATION", parse: func(s string) (time.Duration, error) {
 		d, err := time.ParseDuration(s)
 		switch {
 		case err != nil:
-			return 0, fmt.Errorf("want a duration such as %v", def)
+			return 0, fmt.Errorf("want a duration such as %s", tidy(def))
 		case d < 0 && zero:
 			return 0, errors.New("want 0 or more")
 		case d <= 0 && !zero:
@@ -72,17 +90,17 @@ func span(to *time.Duration, def time.Duration, zero bool) value[time.Duration] 
 // choice is one of several words.
 func choice(to *string, words ...string) value[string] {
 	*to = words[0]
-	return value[string]{to, "HOW", func(s string) (string, error) {
+	return value[string]{to: to, kind: "HOW", parse: func(s string) (string, error) {
 		if !slices.Contains(words, s) {
 			return "", errors.New("want " + oneOf(words))
 		}
 		return s, nil
-	}}
+	}, words: words}
 }
 
 // file is the name of a file, which an empty shell variable is not.
 func file(to *string) value[string] {
-	return value[string]{to, "FILE", func(s string) (string, error) {
+	return value[string]{to: to, kind: "FILE", parse: func(s string) (string, error) {
 		if s == "" {
 			return "", errors.New("want a file name")
 		}

@@ -36,10 +36,11 @@ Results are JSON lines on stdout. All else goes to stderr.`,
 	}
 	root.SetVersionTemplate("mettle {{.Version}}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newFetch(), newDemo(), newChaos(), newVersion())
+	root.AddGroup(mainGroup, setupGroup)
+	root.AddCommand(newFetch(), newDemo(), newChaos(), newCompletion(), newMan(), newVersion())
 	root.SetHelpCommand(newHelp())
-	// Flags are all that cobra would write beyond 80 columns.
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.SetUsageFunc(writeUsage)
+	completeFlags(root)
 	return root
 }
 
@@ -48,6 +49,8 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:                   "version",
 		Short:                 "Say what this binary was built from",
+		GroupID:               setupGroup.ID,
+		ValidArgsFunction:     cobra.NoFileCompletions,
 		DisableFlagsInUseLine: true,
 		Args:                  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -60,8 +63,12 @@ func newVersion() *cobra.Command {
 // newHelp stands in for cobra's own command, which takes an unknown name for a success.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [command]",
-		Short: "Show help about a command",
+		Use:     "help [command]",
+		Short:   "Show help about a command",
+		GroupID: setupGroup.ID,
+		ValidArgsFunction: oneArg(cobra.ShellCompDirectiveNoFileComp, func(cmd *cobra.Command) []string {
+			return commandNames(cmd.Root())
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
@@ -73,14 +80,18 @@ func newHelp() *cobra.Command {
 }
 
 func unknownCommand(root *cobra.Command, name string) error {
+	return failed(exitUsage, "%s is not a command, want %s", quoted(name), oneOf(commandNames(root)))
+}
+
+func commandNames(root *cobra.Command) []string {
 	var known []string
 	for _, c := range root.Commands() {
-		if c.IsAvailableCommand() && c.Name() != "completion" {
+		if c.IsAvailableCommand() {
 			known = append(known, c.Name())
 		}
 	}
 	slices.Sort(known)
-	return failed(exitUsage, "%s is not a command, want %s", quoted(name), oneOf(known))
+	return known
 }
 
 // noArgs is for commands that take flags only.
