@@ -15,6 +15,7 @@ import (
 	"github.com/mettle-go/mettle/internal/clock"
 	"github.com/mettle-go/mettle/internal/httprule"
 	"github.com/mettle-go/mettle/internal/retryafter"
+	"github.com/mettle-go/mettle/timeout"
 )
 
 const (
@@ -68,19 +69,24 @@ func (f *run) exchange(ctx context.Context, l *leg) {
 		l.ended = l.began
 		return
 	}
-	l.err = f.timeout.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		err := f.roundTrip(ctx, cancel, l)
-		if err != nil && context.Cause(ctx) == errStalled {
-			return errStalled
-		}
-		return err
-	})
+	if l.err = ctx.Err(); l.err != nil { // the run ended before a worker came to it
+		l.ended = l.began
+		return
+	}
+	parent := ctx
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	dog := watchdog{stall: f.cfg.Stall, timeout: f.cfg.Timeout, end: l.began.Add(f.cfg.Timeout), cancel: cancel}
+	dog.timer = time.AfterFunc(f.cfg.Timeout, dog.bark)
+	defer dog.timer.Stop()
+	l.err = f.roundTrip(ctx, &dog, l)
+	if l.err != nil && ctx.Err() != nil && parent.Err() == nil {
+		l.err = context.Cause(ctx) // not what it looked like to net/http
+	}
 	l.ended = clock.Now()
 }
 
-func (f *run) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, l *leg) error {
+func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
 	client := http.Client{Transport: tracer{f.cfg.Transport, l}, CheckRedirect: l.redirected}
 	resp, err := client.Do(l.task.next.WithContext(ctx))
 	if resp != nil { // also with the error of a redirect that is not followed
@@ -101,8 +107,7 @@ func (f *run) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, l *
 	if l.status == http.StatusSwitchingProtocols {
 		return nil // nobody asked for it, and a read of its body heeds no context: it is the bare connection
 	}
-	body := &watched{body: resp.Body, stall: f.cfg.Stall, cancel: cancel}
-	defer body.stop()
+	body := watched{resp.Body, dog}
 	if l.moved != nil || l.status/100 != 2 {
 		l.bytes, _ = io.CopyN(io.Discard, body, drainAtMost)
 		return nil
@@ -162,27 +167,31 @@ func (t tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// A watched body cancels its request when it brings no byte for the time of stall.
+// A watchdog cancels an attempt that takes too long, or whose body brings no byte for too long. One timer serves both.
+type watchdog struct {
+	stall, timeout time.Duration
+	end            clock.Instant
+	timer          *time.Timer
+	cancel         context.CancelCauseFunc
+}
+
+func (d *watchdog) bark() {
+	if clock.Now() >= d.end {
+		d.cancel(&timeout.Error{After: d.timeout, Name: "attempt"})
+		return
+	}
+	d.cancel(errStalled)
+}
+
+// A watched body brings its bytes before the dog barks.
 type watched struct {
-	body   io.Reader
-	stall  time.Duration
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
+	body io.Reader
+	dog  *watchdog
 }
 
-func (w *watched) Read(p []byte) (int, error) {
-	if w.timer == nil {
-		w.timer = time.AfterFunc(w.stall, func() { w.cancel(errStalled) })
-	} else {
-		w.timer.Reset(w.stall)
-	}
+func (w watched) Read(p []byte) (int, error) {
+	w.dog.timer.Reset(min(w.dog.stall, w.dog.end.Sub(clock.Now())))
 	return w.body.Read(p)
-}
-
-func (w *watched) stop() {
-	if w.timer != nil {
-		w.timer.Stop()
-	}
 }
 
 // failure says why the leg failed, or nil if it brought a whole 2xx answer or a redirect to follow.

@@ -12,7 +12,6 @@ import (
 	"github.com/mettle-go/mettle/internal/core/backoff"
 	"github.com/mettle-go/mettle/internal/core/breaker"
 	core "github.com/mettle-go/mettle/internal/core/retry"
-	"github.com/mettle-go/mettle/timeout"
 )
 
 // How a run can end early.
@@ -61,13 +60,13 @@ type run struct {
 	cfg     Config
 	sink    Sink
 	plan    core.Plan
-	timeout *timeout.Policy
 	breaker breaker.Machine
 	buffers sync.Pool // of *[]byte
 	meter   *Meter
 
 	input   chan arrival
-	results chan *leg // has room for all that run, so that none waits for the loop
+	legs    chan *leg // to the workers; both have room for all that run, so that neither side waits for the other
+	results chan *leg
 
 	in      <-chan arrival // input, until its end
 	readErr error          // how the input ended, if not well
@@ -77,6 +76,7 @@ type run struct {
 	alarms    alarms
 	pending   int // items in memory
 	running   int
+	workers   int
 	sweepAt   int // the number of hosts
 	stopped   bool
 	unflushed bool
@@ -94,12 +94,12 @@ func newRun(c Config, sink Sink) *run {
 		plan: core.Plan{Attempts: c.Attempts, Backoff: backoff.Schedule{
 			Base: c.Backoff, Factor: 2, Max: c.MaxBackoff, Jitter: backoff.Full,
 		}},
-		timeout: timeout.New(timeout.Config{Name: "attempt", After: c.Timeout}),
 		// More failures in a row than one reset connection pool brings.
 		breaker: breaker.Machine{
 			Trip: breaker.Consecutive(max(16, 2*c.PerHost)), Cooldown: c.Park, MaxCooldown: c.MaxPark, Probes: 1, Successes: 1,
 		},
 		input:   make(chan arrival, 64),
+		legs:    make(chan *leg, c.Concurrency),
 		results: make(chan *leg, c.Concurrency),
 		hosts:   make(map[string]*host),
 	}
@@ -129,6 +129,7 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 			err = fmt.Errorf("%w: %w", ErrWrite, ferr)
 		}
 	}()
+	defer close(f.legs)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wake := time.NewTimer(0)
@@ -163,7 +164,9 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 		case a, ok := <-from:
 			err = f.accept(a, ok)
 		case l := <-f.results:
-			err = f.end(ctx, l)
+			for err = f.end(ctx, l); err == nil && len(f.results) > 0; {
+				err = f.end(ctx, <-f.results)
+			}
 		case <-wake.C:
 		case <-stop:
 		case <-grace:
@@ -216,4 +219,13 @@ func (f *run) flush() error {
 		return fmt.Errorf("%w: %w", ErrWrite, err)
 	}
 	return nil
+}
+
+// work makes the requests that the loop hands out. Workers stay until the run ends: each request in a goroutine of its own would have to grow
+// its stack for net/http every time.
+func (f *run) work(ctx context.Context) {
+	for l := range f.legs {
+		f.exchange(ctx, l)
+		f.results <- l
+	}
 }

@@ -149,12 +149,11 @@ func (f *run) launch(ctx context.Context, g *group.Group, t *task, admitted tick
 	f.running++
 	t.host.running++
 	f.meter.running.Add(1)
-	l := &leg{task: t, ticket: admitted}
-	g.Go(func(context.Context) error {
-		f.exchange(ctx, l)
-		f.results <- l
-		return nil
-	})
+	if f.running > f.workers {
+		f.workers++
+		g.Go(func(context.Context) error { f.work(ctx); return nil })
+	}
+	f.legs <- &leg{task: t, ticket: admitted}
 	return nil
 }
 
