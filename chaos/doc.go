@@ -53,6 +53,14 @@
 // A request that asks for a range of a good or a cut answer gets that range, so resuming makes
 // progress even from a URL that never heals.
 //
+// # Pages of the server itself
+//
+// These are no part of what is tested: they are not counted, and no hold concerns them.
+//
+//   - / lists all of this with every parameter, and what the server has seen: HTML for browsers, plain text for others.
+//   - /stats is [Stats] as JSON, for tests in other languages.
+//   - /expect?url=URL&attempts=N is an [Expectation] as JSON; the URL may be relative to this one, N is 1 by default.
+//
 // # Holds
 //
 // The first request for /hold on a host, by the Host header, gets 429 (code=503 is the other choice)
@@ -75,7 +83,7 @@
 // silently repeats an idempotent request when a connection it reused ends before the answer: /reset and
 // /idle-close then count one more request than the client knows of.
 //
-// Stats.Faults counts by the names above, and also "index", "unknown" (404), "invalid" (400) and
+// Stats.Faults counts by the names above, and also "unknown" (404), "invalid" (400) and
 // "dropped" (requests that met the dead connection of /idle-close). A healed answer counts as "ok".
 //
 // # Concurrency, cancellation, panics

@@ -35,6 +35,7 @@ type fault struct {
 	name, doc, example string
 	arg                string // what the path takes after the name, "" for nothing
 	params             []*param
+	own                int   // how many of params are those of this fault alone
 	minSize            int64 // bytes of body below which the fault could not be seen
 	defaults           func(*args)
 	plan               func(*request) answer
@@ -174,6 +175,7 @@ var table = []*fault{
 // Every fault takes what the good answer takes, because it may heal into it.
 func init() {
 	for _, f := range table {
+		f.own = len(f.params)
 		f.params = append(slices.Clone(f.params), goodParams...)
 		if f.name != "ok" {
 			f.params = append(f.params, healParam)

@@ -26,7 +26,7 @@ func TestHoldAnswersForTheWholeHost(t *testing.T) {
 			{0, hold, 429, "3"},
 			{0, "http://a.test/ok", 429, "3"},
 			{0, "http://b.test/ok", 200, ""},
-			{0, "http://A.TEST/", 429, "3"},
+			{0, "http://A.TEST/nonesuch", 429, "3"},
 			{500 * time.Millisecond, "http://a.test/nonesuch", 429, "2"},
 			{500*time.Millisecond + 1, hold, 429, "2"},
 			{1500 * time.Millisecond, "http://a.test/reset", 429, "1"},

@@ -15,15 +15,15 @@ const maxRequests = 10
 
 // decide gives the answer to a request: from the host's hold, or from the table.
 func (st *state) decide(host string, u *url.URL, now time.Time) answer {
+	if findOwn(u.Path) != nil {
+		return note("", http.StatusOK, index()) // what a redirect to it leads to; the server asks before it counts
+	}
 	h := st.host(strings.ToLower(host))
 	if h.hold.active(now) {
 		return h.hold.answer(now)
 	}
 	us := st.url(urlKey(host, u))
 	us.answered++
-	if u.Path == "" || u.Path == "/" {
-		return note("index", http.StatusOK, index())
-	}
 	f, args, err := find(u.Path)
 	if f == nil {
 		return note("unknown", http.StatusNotFound, fmt.Sprintf("chaos: path %q is not known, want one of these\n\n%s", u.Path, index()))
@@ -55,27 +55,14 @@ func note(fault string, status int, text string) answer {
 	return answer{fault: fault, status: status, body: page, ctype: "text/plain; charset=utf-8", text: text}
 }
 
-// index is the page about everything, made from the table.
-func index() string {
-	var b strings.Builder
-	b.WriteString("The chaos server. Paths choose a fault, the query tunes it; what follows the path is free.\n")
-	for _, f := range table {
-		fmt.Fprintf(&b, "\n%s\n    %s.\n", f.example, f.doc)
-		for _, p := range f.params {
-			fmt.Fprintf(&b, "      %s\n", p)
-		}
-	}
-	return b.String()
-}
-
 // An Expectation is the truth about a URL: what a correct client ends up with.
 type Expectation struct {
-	Gettable bool   // whether it can be had at all within the attempts allowed
-	Attempts int    // the fewest attempts it takes; the number allowed if it cannot be had
-	Status   int    // of the last attempt; 0 when that one got no answer
-	Bytes    int64  // of the whole body; 0 if it cannot be had
-	SHA256   string // of the whole body, in lower-case hexadecimal; "" if it cannot be had
-	FinalURL string // where the redirects of the last attempt led
+	Gettable bool   `json:"gettable"`  // whether it can be had at all within the attempts allowed
+	Attempts int    `json:"attempts"`  // the fewest attempts it takes; the number allowed if it cannot be had
+	Status   int    `json:"status"`    // of the last attempt; 0 when that one got no answer
+	Bytes    int64  `json:"bytes"`     // of the whole body; 0 if it cannot be had
+	SHA256   string `json:"sha256"`    // of the whole body, in lower-case hexadecimal; "" if it cannot be had
+	FinalURL string `json:"final_url"` // where the redirects of the last attempt led
 }
 
 // Expect says what a correct client gets from rawURL with up to that many attempts, if nobody else

@@ -83,6 +83,10 @@ const maxRequestBody = 1 << 20
 // it works the same over HTTP/1; over HTTP/2, which cannot be hijacked, faults of the connection
 // answer 501. Once the server is closed it hangs up on every request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p := findOwn(r.URL.Path); p != nil {
+		s.serveOwn(w, r, p)
+		return
+	}
 	t, a, ok := s.begin(r)
 	if !ok {
 		s.sever(w, false)

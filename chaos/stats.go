@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// Stats is what a server has seen and done so far. It is a copy: the maps are the caller's.
+// Stats is what a server has seen and done so far. It is a copy: the maps are the caller's. As JSON it is what /stats answers.
 type Stats struct {
-	Requests   int64                // requests whose headers arrived, also those that never got an answer
-	Violations int64                // those that disregarded a hold
-	Faults     map[string]int64     // answers by the name of the fault; see the package comment for the other names
-	Status     map[int]int64        // answers by status, counted as the headers are written
-	Hosts      map[string]HostStats // by Host header, in lower case
-	URLs       map[string]int64     // requests by host and request URI, as in "a.test/ok?size=3"
-	Conns      int64                // connections accepted by the server's own listeners
-	Open       int                  // those that are still open
+	Requests   int64                `json:"requests"`   // requests whose headers arrived, also those that never got an answer
+	Violations int64                `json:"violations"` // those that disregarded a hold
+	Faults     map[string]int64     `json:"faults"`     // answers by the name of the fault; see the package comment for the other names
+	Status     map[int]int64        `json:"status"`     // answers by status, counted as the headers are written
+	Hosts      map[string]HostStats `json:"hosts"`      // by Host header, in lower case
+	URLs       map[string]int64     `json:"urls"`       // requests by host and request URI, as in "a.test/ok?size=3"
+	Conns      int64                `json:"conns"`      // connections accepted by the server's own listeners
+	Open       int                  `json:"open"`       // those that are still open
 }
 
 // HostStats is the part of one host.
 type HostStats struct {
-	Requests   int64
-	Violations int64 // arrived more than the grace after the host's hold was announced, and before it ended
-	Active     int   // requests being served now
-	Peak       int   // the most that were served at one time
+	Requests   int64 `json:"requests"`
+	Violations int64 `json:"violations"` // arrived more than the grace after the host's hold was announced, and before it ended
+	Active     int   `json:"active"`     // requests being served now
+	Peak       int   `json:"peak"`       // the most that were served at one time
 }
 
 type hostState struct {
