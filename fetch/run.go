@@ -80,7 +80,11 @@ type run struct {
 	sweepAt   int // the number of hosts
 	stopped   bool
 	unflushed bool
+	flushed   clock.Instant
 }
+
+// flushEvery bounds how often the sink is asked to write: records that come one by one cost a system call each otherwise.
+const flushEvery = 20 * time.Millisecond
 
 // An arrival is what a Source yields.
 type arrival struct {
@@ -102,6 +106,7 @@ func newRun(c Config, sink Sink) *run {
 		legs:    make(chan *leg, c.Concurrency),
 		results: make(chan *leg, c.Concurrency),
 		hosts:   make(map[string]*host),
+		flushed: clock.Now(),
 	}
 	f.in = f.input
 	f.buffers.New = func() any { b := make([]byte, 32<<10); return &b }
@@ -142,21 +147,22 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 			grace = time.After(f.cfg.Grace)
 		default:
 		}
-		if err := f.start(ctx, g, clock.Now()); err != nil {
+		now := clock.Now()
+		if err := f.start(ctx, g, now); err != nil {
 			return err
 		}
 		if over, err := f.over(); over {
 			return err
 		}
-		if err := f.flush(); err != nil {
+		if err := f.flush(now); err != nil {
 			return err
 		}
 		from := f.in
 		if f.pending >= f.cfg.Window || f.stopped {
 			from = nil
 		}
-		if len(f.alarms) > 0 && !f.stopped {
-			wake.Reset(f.alarms[0].at.Sub(clock.Now()))
+		if at, ok := f.due(); ok {
+			wake.Reset(at.Sub(now))
 		} else {
 			wake.Stop()
 		}
@@ -209,12 +215,23 @@ func (f *run) over() (bool, error) {
 	return true, ErrStopped
 }
 
+// due returns when something is to be done next, whatever else happens.
+func (f *run) due() (at clock.Instant, ok bool) {
+	if len(f.alarms) > 0 && !f.stopped {
+		at, ok = f.alarms[0].at, true
+	}
+	if next := f.flushed.Add(flushEvery); f.unflushed && (!ok || next < at) {
+		at, ok = next, true
+	}
+	return at, ok
+}
+
 // flush lets the sink write what it kept back, if nothing else is to be done at the moment.
-func (f *run) flush() error {
-	if !f.unflushed || len(f.results) > 0 {
+func (f *run) flush(now clock.Instant) error {
+	if !f.unflushed || len(f.results) > 0 || now.Sub(f.flushed) < flushEvery {
 		return nil
 	}
-	f.unflushed = false
+	f.unflushed, f.flushed = false, now
 	if err := f.sink.Flush(); err != nil {
 		return fmt.Errorf("%w: %w", ErrWrite, err)
 	}
