@@ -7,9 +7,9 @@ import (
 
 // A Meter counts what a run does, while it does it. The zero Meter is ready for use; give each run its own.
 type Meter struct {
-	read, ok, failed, attempts, bytes atomic.Int64
-	running, waiting, resting         atomic.Int64
-	ended                             atomic.Bool // the input
+	read, before, ok, failed, attempts, bytes atomic.Int64
+	running, waiting, resting                 atomic.Int64
+	ended                                     atomic.Bool // the input
 
 	mu    sync.Mutex
 	kinds map[Kind]int64
@@ -19,6 +19,7 @@ type Meter struct {
 type Counts struct {
 	Read     int64          // items read from the input so far
 	AllRead  bool           // there are no more
+	Before   int64          // of those read, how many had their result from an earlier run; see Journal
 	OK       int64          // items that ended well
 	Failed   int64          // items that failed for good, unparsable lines included
 	Kinds    map[Kind]int64 // why they failed
@@ -39,7 +40,8 @@ func (c Counts) Left() int64 { return c.Read - c.Done() }
 func (m *Meter) Counts() Counts {
 	// Done before read, so that Left is never negative.
 	c := Counts{
-		OK: m.ok.Load(), Failed: m.failed.Load(), Attempts: m.attempts.Load(), Bytes: m.bytes.Load(),
+		Before: m.before.Load(),
+		OK:     m.ok.Load(), Failed: m.failed.Load(), Attempts: m.attempts.Load(), Bytes: m.bytes.Load(),
 		Running: m.running.Load(), Waiting: m.waiting.Load(), Resting: m.resting.Load(), AllRead: m.ended.Load(),
 	}
 	c.Read = m.read.Load()
@@ -60,4 +62,29 @@ func (m *Meter) fail(k Kind) {
 	}
 	m.kinds[k]++
 	m.failed.Add(1)
+}
+
+// resume counts an item that has its result from an earlier run: of that kind of failure, or "" if it is ok.
+func (m *Meter) resume(k Kind) {
+	m.read.Add(1)
+	m.before.Add(1)
+	if k == "" {
+		m.ok.Add(1)
+	} else {
+		m.fail(k)
+	}
+}
+
+// uncount takes back an item whose record could not be written: it is still to do.
+func (m *Meter) uncount(k Kind) {
+	if k == "" {
+		m.ok.Add(-1)
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.kinds[k]--; m.kinds[k] == 0 {
+		delete(m.kinds, k)
+	}
+	m.failed.Add(-1)
 }

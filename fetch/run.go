@@ -40,6 +40,9 @@ func Run(ctx context.Context, c Config, src Source, sink Sink) (Counts, error) {
 		defer t.CloseIdleConnections()
 		c.Transport = t
 	}
+	if j, ok := sink.(*Journal); ok {
+		src = j.rest(src, c.Meter)
+	}
 	f := newRun(c, sink)
 	var ended error
 	err := group.Run(ctx, func(g *group.Group) error {

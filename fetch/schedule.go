@@ -22,7 +22,7 @@ func (f *run) accept(a arrival, ok bool) error {
 		return nil
 	}
 	if !perItem(a.err) {
-		f.in, f.readErr = nil, fmt.Errorf("%w: %w", ErrRead, a.err)
+		f.in, f.readErr = nil, inputError(a.err)
 		return nil
 	}
 	f.meter.read.Add(1)
@@ -38,6 +38,14 @@ func (f *run) accept(a arrival, ok bool) error {
 	f.meter.waiting.Add(1)
 	f.enqueue(f.assign(&task{item: a.item}, u))
 	return nil
+}
+
+// inputError is what Run says of the error that ended its input.
+func inputError(err error) error {
+	if _, ok := errors.AsType[*JournalError](err); ok || errors.Is(err, ErrWrite) {
+		return err // of the results file, or of what waits in a temporary one
+	}
+	return fmt.Errorf("%w: %w", ErrRead, err)
 }
 
 // perItem reports whether err, which may be nil, leaves the rest of the input readable.

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -58,6 +59,17 @@ func (t *task) final(l *leg, failure *Error) *Record {
 		r.Outcome = Failed
 	}
 	return r
+}
+
+// nameOf returns the ID of the record that an item will have, be it one of which the source says that it is none.
+func nameOf(it Item, err error) string {
+	id := it.id()
+	if err != nil && id == "" {
+		if le, ok := errors.AsType[*LineError](err); ok {
+			return le.Text
+		}
+	}
+	return id
 }
 
 // invalid makes the record of an item that cannot be requested.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mettle-go/mettle/fetch"
@@ -15,6 +16,7 @@ import (
 type fetchCommand struct {
 	config   fetch.Config
 	output   string
+	journal  fetch.JournalConfig
 	progress string
 }
 
@@ -42,7 +44,8 @@ now and then; its URLs wait, which uses up no attempts, for --patience at most.
 The other servers go on meanwhile.
 
 Ctrl-C once lets running requests finish, twice exits now. What was not finished
-has no line; the examples show how to go on with that.
+has no line. With --output, the same command again goes on where it stopped,
+however that came about: URLs that have a line in the file are not fetched.
 
 Exit code: 0 all ok, 1 some failed, 2 usage, 4 all failed, 6 results cannot be
 written, 130 or 143 interrupted.`,
@@ -52,10 +55,7 @@ written, 130 or 143 interrupted.`,
   mettle fetch urls.txt | jq -r 'select(.ok|not) | [.url,.error.message] | @tsv'
   echo '{"id":"7","url":"http://a.b/","method":"PUT","body":"x"}' | mettle fetch
   echo '{"url":"http://a.b/","header":{"Accept":"text/html"}}' | mettle fetch
-
-  To go on after Ctrl-C, with the URLs that have no line yet:
-  jq -r .url half.jsonl | grep -vxFf - urls.txt > rest.txt
-  mettle fetch -o rest.jsonl rest.txt`,
+  mettle fetch -o results.jsonl --retry-failed a.txt b.txt`,
 		RunE: f.run,
 	}
 	flags := cmd.Flags()
@@ -68,7 +68,8 @@ written, 130 or 143 interrupted.`,
 	flags.Var(span(&f.config.Patience, 2*time.Minute, true), "patience",
 		"let URLs wait for that time for a server that is down, before they use up their attempts")
 	flags.Var(headers(f.config.Header), "header", "send that header with every request (repeatable)")
-	flags.VarP(file(&f.output), "output", "o", "write results to a new `FILE`, not to stdout")
+	flags.VarP(file(&f.output), "output", "o", "write results to `FILE`, not to stdout, and go on from those it has")
+	flags.BoolVar(&f.journal.RetryFailed, "retry-failed", false, "take failed results out of the --output file and fetch them again")
 	flags.Var(choice(&f.progress, progressAuto, progressBar, progressPlain, progressJSON, progressNone), "progress",
 		"show progress on stderr: bar (on a terminal of its own), plain, json or none")
 	flags.Var(span(&f.config.Grace, 10*time.Second, true), "grace", "let running requests go on for that time after Ctrl-C")
@@ -81,7 +82,7 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 		return err
 	}
 	defer in.close()
-	out, err := openOutput(f.output, cmd.OutOrStdout())
+	out, err := openOutput(f.output, f.journal, cmd.OutOrStdout())
 	if err != nil {
 		return err
 	}
@@ -89,35 +90,50 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 	if in.terminal && len(names) == 0 {
 		io.WriteString(stderr, "mettle: reading URLs from the terminal, one a line, end with Ctrl-D\n")
 	}
+	if f.progress != progressJSON && f.progress != progressNone {
+		out.before(stderr, f.journal.RetryFailed)
+	}
 	c := f.config
 	if c.Header.Get("User-Agent") == "" {
 		c.Header.Set("User-Agent", "mettle")
 	}
 	c.Grace, c.Patience = max(c.Grace, 1), max(c.Patience, 1) // Config takes 0 for its defaults
 	c.Meter = new(fetch.Meter)
-	shared := in.terminal || isTerminal(out.w)
+	shared := in.terminal || out.terminal()
 	shown := newMonitor(newView(f.progress, stderr, shared), c.Meter.Counts)
 	ctx, signals := onInterrupt(cmd.Context(), func() { shown.stopping(f.config.Grace) })
 	c.Stop = signals.stop
-	counts, err := fetch.Run(ctx, c, in.source, out)
+	counts, err := fetch.Run(ctx, c, in.source, out.Sink)
 	signals.close()
 	if cerr := out.close(); err == nil {
 		err = cerr
 	}
 	shown.close(counts)
-	return outcome(counts, err, int(signals.code.Load()))
+	if f.progress != progressJSON {
+		out.after(stderr)
+	}
+	return outcome(counts, err, int(signals.code.Load()), out)
 }
 
 // outcome turns the end of a run into that of the command.
-func outcome(c fetch.Counts, err error, interrupted int) error {
+func outcome(c fetch.Counts, err error, interrupted int, out *output) error {
 	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	if e, ok := errors.AsType[*fetch.JournalError](err); ok {
+		f := badResults(out.name, out.journal.Len(), e)
+		if f.hint == "" {
+			f.hint = out.resume()
+		}
 		return f
 	}
 	switch {
 	case err != nil && interrupted != 0:
-		return &failure{code: interrupted}
+		return &failure{code: interrupted, hint: out.resume()}
 	case errors.Is(err, fetch.ErrRead):
 		return cannotRead(inputOf(err), err)
+	case errors.Is(err, fetch.ErrWrite):
+		return failed(exitOutput, "%s", strings.TrimPrefix(err.Error(), "fetch: ")).hinting("%s", out.resume())
 	case err != nil:
 		return fmt.Errorf("fetch: %w", err)
 	}

@@ -111,6 +111,9 @@ func (p *process) ends(code int) {
 // someLeft is the end of a summary. How much of its list a run has read when it is stopped is not certain.
 const someLeft = `(, \d still to do)? of \d( read so far)? in `
 
+// resumable is what follows the summary of a run that was stopped and has a file of results.
+const resumable = "hint: run the same command again to go on\n"
+
 func outcomes(t *testing.T, file string) (ok int) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -143,7 +146,7 @@ func TestFirstSignalLetsRunningRequestsFinish(t *testing.T) {
 		p.Process.Signal(tt.signal)
 		p.says("mettle: stopping, 2 running requests may finish within 1h0m0s\n", "hint: press Ctrl-C again to exit now\n")
 		close(g.release)
-		p.says("mettle: 2 ok, 0 failed" + someLeft)
+		p.says("mettle: 2 ok, 0 failed"+someLeft, resumable)
 		p.ends(tt.code)
 		if n := outcomes(t, out); n != 2 || len(g.entered) != 0 {
 			t.Errorf("%d results and %d more requests, want 2 and none", n, len(g.entered))
@@ -159,6 +162,7 @@ func TestRequestsThatOutlastTheGraceAreStillToDo(t *testing.T) {
 	p.Process.Signal(os.Interrupt)
 	p.says("mettle: stopping, ")
 	p.awaits("mettle: 1 ok, 0 failed")
+	p.says(resumable)
 	p.ends(130)
 	if n := outcomes(t, out); n != 1 {
 		t.Errorf("%d results, want 1", n)
@@ -173,7 +177,7 @@ func TestSecondSignalExitsNow(t *testing.T) {
 	p.Process.Signal(os.Interrupt)
 	p.says("mettle: stopping, 1 running request may finish", "hint: ")
 	p.Process.Signal(os.Interrupt)
-	p.says("mettle: 2 ok, 0 failed" + someLeft)
+	p.says("mettle: 2 ok, 0 failed"+someLeft, resumable)
 	p.ends(130)
 	if n := outcomes(t, out); n != 2 {
 		t.Errorf("%d results, want 2", n)
@@ -210,7 +214,7 @@ func TestSignalWhileStdinSaysNothing(t *testing.T) {
 	p.Process.Signal(os.Interrupt)
 	p.says("mettle: stopping, 1 running request may finish", "hint: ")
 	close(g.release)
-	p.says("mettle: 1 ok, 0 failed of 1 read so far in ")
+	p.says("mettle: 1 ok, 0 failed of 1 read so far in ", "hint: with -o FILE, the same command goes on where it stopped\n")
 	p.ends(130)
 }
 

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "refuses": refuses, "table": table, "expand": expand, "served": served, "narrow": narrow,
+			"exits": exits, "refuses": refuses, "table": table, "expand": expand, "served": served, "narrow": narrow, "tear": tear,
 		},
 	})
 }
@@ -119,6 +119,11 @@ func served(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.FormatInt(n, 10) != args[0] {
 		ts.Fatalf("the server saw %d requests, want %s", n, args[0])
 	}
+}
+
+// tear FILE TEXT appends that text, which ends in the middle of a line.
+func tear(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(ts.ReadFile(args[0])+args[1]), 0o666))
 }
 
 // narrow ARG... wants no line of that command's help to be wider than 80 columns.

@@ -2,132 +2,151 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
-	"time"
+	"syscall"
 
 	"github.com/mettle-go/mettle/fetch"
 )
 
-const (
-	// writeAt is how many bytes of lines are kept back at most. A write is always of whole lines, so that who reads along
-	// never sees half of one.
-	writeAt = 64 << 10
-	// syncEvery is the least time between two syncs while records come. The last sync is at the end of the run.
-	syncEvery = time.Second
-)
-
-// An output is where the records go: a fetch.Sink.
+// An output is where the records go: stdout, or a file from which a later run goes on.
 type output struct {
-	name    string
-	w       io.Writer
-	closer  io.Closer // of w; nil if w is not ours
-	disk    disk      // w, if it is a regular file
-	size    int64     // of disk, up to the last whole line
-	lines   []byte    // not written yet
-	unsaved bool      // written, not synced yet
-	synced  time.Time
+	fetch.Sink
+	journal *fetch.Journal // nil for stdout
+	name    string         // of the file
 }
 
-type disk interface {
-	Sync() error
-	Truncate(size int64) error
-}
-
-// openOutput creates the file of that name; without one, the output is stdout.
-func openOutput(name string, stdout io.Writer) (*output, error) {
+// openOutput opens the file of that name; without one, the output is stdout.
+func openOutput(name string, c fetch.JournalConfig, stdout io.Writer) (*output, error) {
 	if name == "" || name == "-" {
-		return &output{name: "stdout", w: stdout}, nil
-	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
-	if err != nil {
-		return nil, cannotWrite(name, err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, cannotWrite(name, err)
-	}
-	out := &output{name: name, w: f, closer: f, synced: time.Now()}
-	if info.Mode().IsRegular() { // a device or a pipe has no size and cannot be synced
-		out.disk = f
-		if info.Size() > 0 {
-			f.Close()
-			return nil, failed(exitUsage, "--output is %s, which exists and is not empty, want a new file", quoted(name)).
-				hinting("remove it, or name another file")
+		if c.RetryFailed {
+			return nil, failed(exitUsage, "--retry-failed is given without --output, want the file of results, too")
 		}
+		return &output{Sink: &stream{w: stdout}}, nil
 	}
-	return out, nil
-}
-
-// Write takes a record.
-func (o *output) Write(r *fetch.Record) error {
-	line, err := r.Line()
+	j, err := fetch.OpenJournal(name, c)
 	if err != nil {
-		return cannotWrite(o.name, err)
+		e, _ := errors.AsType[*fetch.JournalError](err)
+		return nil, badResults(name, 0, e)
 	}
-	o.lines = append(o.lines, line...)
-	if len(o.lines) < writeAt {
-		return nil
-	}
-	return o.write()
+	return &output{Sink: j, journal: j, name: name}, nil
 }
 
-// Flush writes what was kept back.
-func (o *output) Flush() error {
-	if err := o.write(); err != nil {
-		return err
+// terminal reports whether the results go to a terminal.
+func (o *output) terminal() bool {
+	if s, ok := o.Sink.(*stream); ok {
+		return isTerminal(s.w)
 	}
-	if o.unsaved && time.Since(o.synced) >= syncEvery {
-		return o.sync()
+	info, err := os.Stat(o.name)
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
 	}
-	return nil
-}
-
-func (o *output) write() error {
-	if len(o.lines) == 0 {
-		return nil
-	}
-	n, err := o.w.Write(o.lines)
+	f, err := os.Open(o.name)
 	if err != nil {
-		if o.disk != nil && n > 0 {
-			// On a full disk a part may have been written. If it cannot be taken back either, err says enough.
-			o.disk.Truncate(o.size)
-		}
-		o.lines = nil // what comes next must not begin in the middle of a line
-		return cannotWrite(o.name, err)
+		return false
 	}
-	o.size += int64(n)
-	o.lines = o.lines[:0]
-	o.unsaved = o.disk != nil
-	return nil
-}
-
-func (o *output) sync() error {
-	if err := o.disk.Sync(); err != nil {
-		return cannotWrite(o.name, err)
-	}
-	o.unsaved, o.synced = false, time.Now()
-	return nil
+	defer f.Close()
+	return isTerminal(f)
 }
 
 // close writes and saves what is left. The lines are safe only if it returns nil.
 func (o *output) close() error {
-	err := o.write()
-	if err == nil && o.unsaved {
-		err = o.sync()
+	if o.journal != nil {
+		return o.journal.Close()
 	}
-	if o.closer != nil {
-		if cerr := o.closer.Close(); cerr != nil && err == nil {
-			err = cannotWrite(o.name, cerr)
-		}
-	}
-	return err
+	return o.Flush()
 }
 
-func cannotWrite(name string, err error) error {
-	if _, ok := errors.AsType[*failure](err); ok {
-		return err
+// before tells what earlier runs left in the file.
+func (o *output) before(w io.Writer, retry bool) {
+	if o.journal == nil || o.journal.Len() == 0 {
+		return
 	}
-	return failed(exitOutput, "cannot write results to %s: %v", quoted(name), plainError(err))
+	fmt.Fprintf(w, "mettle: %s has %s, going on", quoted(o.name), plural(o.journal.Len(), "result"))
+	if n := o.journal.Failed(); retry && n > 0 {
+		fmt.Fprintf(w, " with the %s that failed", number(n))
+	}
+	io.WriteString(w, "\n")
+}
+
+// after tells what in the file belongs to no item of the list.
+func (o *output) after(w io.Writer) {
+	if o.journal == nil {
+		return
+	}
+	if n := o.journal.Unmatched(); n > 0 {
+		belong := "belong"
+		if n == 1 {
+			belong = "belongs"
+		}
+		fmt.Fprintf(w, "mettle: %s in %s %s to no URL of the list\n", plural(n, "result"), quoted(o.name), belong)
+	}
+}
+
+// resume is the hint of a run that left something to do.
+func (o *output) resume() string {
+	if o.journal == nil {
+		return "with -o FILE, the same command goes on where it stopped"
+	}
+	return "run the same command again to go on"
+}
+
+// badResults says what is wrong with the file, which has that many results.
+func badResults(name string, results int64, e *fetch.JournalError) *failure {
+	switch {
+	case errors.Is(e, fetch.ErrBusy):
+		return failed(exitOutput, "another mettle is writing to %s", quoted(name))
+	case errors.Is(e, fetch.ErrNotJournal):
+		return failed(exitUsage, "--output is %s, whose line %d is no result, want a results file of mettle fetch, or a new file",
+			quoted(name), e.Line).hinting("name another file; this one stays as it is")
+	case errors.Is(e, fetch.ErrOtherList):
+		return failed(exitUsage, "--output is %s, which has %s, none for a URL of the list", quoted(name), plural(results, "result")).
+			hinting("give the list that it belongs to, or name another file")
+	}
+	return cannotWrite(name, e.Err)
+}
+
+func cannotWrite(name string, err error) *failure {
+	f := failed(exitOutput, "cannot write results to %s: %v", quoted(name), plainError(err))
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return f.hinting("free space, then run the same command again to go on")
+	}
+	return f
+}
+
+// writeAt is how many bytes of lines are kept back at most. A write is always of whole lines, so that who reads along
+// never sees half of one.
+const writeAt = 64 << 10
+
+// A stream is a fetch.Sink for what is not ours to open, close or save: stdout.
+type stream struct {
+	w     io.Writer
+	lines []byte // not written yet
+}
+
+// Write takes a record.
+func (s *stream) Write(r *fetch.Record) error {
+	line, err := r.Line()
+	if err != nil {
+		return cannotWrite("stdout", err)
+	}
+	s.lines = append(s.lines, line...)
+	if len(s.lines) < writeAt {
+		return nil
+	}
+	return s.Flush()
+}
+
+// Flush writes what was kept back.
+func (s *stream) Flush() error {
+	if len(s.lines) == 0 {
+		return nil
+	}
+	_, err := s.w.Write(s.lines)
+	s.lines = s.lines[:0] // also after an error: what comes next must not begin in the middle of a line
+	if err != nil {
+		return cannotWrite("stdout", err)
+	}
+	return nil
 }

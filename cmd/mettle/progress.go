@@ -125,6 +125,7 @@ func (v *jsonView) write(c fetch.Counts, took time.Duration, final bool) {
 	json.NewEncoder(v.w).Encode(struct { // nobody is there to hear of an error on stderr
 		ElapsedMS int64                `json:"elapsed_ms"`
 		Read      int64                `json:"read"`
+		Before    int64                `json:"before"`
 		AllRead   bool                 `json:"all_read"`
 		OK        int64                `json:"ok"`
 		Failed    int64                `json:"failed"`
@@ -138,7 +139,7 @@ func (v *jsonView) write(c fetch.Counts, took time.Duration, final bool) {
 		Stopping  bool                 `json:"stopping"`
 		Final     bool                 `json:"final"`
 	}{
-		took.Milliseconds(), c.Read, c.AllRead, c.OK, c.Failed, c.Left(), c.Kinds, c.Attempts, c.Bytes,
+		took.Milliseconds(), c.Read, c.Before, c.AllRead, c.OK, c.Failed, c.Left(), c.Kinds, c.Attempts, c.Bytes,
 		c.Running, c.Waiting, c.Resting, v.stopped, final,
 	})
 }

@@ -51,12 +51,12 @@ func TestJSONProgressIsOneObjectASecond(t *testing.T) {
 		m.stopping(10 * time.Second)
 		m.close(finished())
 		lines := strings.SplitAfter(out.String(), "\n")
-		want := `{"elapsed_ms":2000,"read":5000,"all_read":false,"ok":1204,"failed":12,"left":3784,"kinds":{"status":12},` +
+		want := `{"elapsed_ms":2000,"read":5000,"before":0,"all_read":false,"ok":1204,"failed":12,"left":3784,"kinds":{"status":12},` +
 			`"attempts":1300,"bytes":9,"running":64,"waiting":3720,"resting":3,"stopping":false,"final":false}` + "\n"
 		if len(lines) != 4 || lines[1] != want {
 			t.Errorf("%d lines, the second\n%swant 3 and\n%s", len(lines)-1, lines[1], want)
 		}
-		if !strings.Contains(lines[2], `"elapsed_ms":2500,"read":5000,"all_read":true,"ok":4812,`) || !strings.HasSuffix(lines[2], `"stopping":true,"final":true}`+"\n") {
+		if !strings.Contains(lines[2], `"elapsed_ms":2500,"read":5000,"before":0,"all_read":true,"ok":4812,`) || !strings.HasSuffix(lines[2], `"stopping":true,"final":true}`+"\n") {
 			t.Errorf("the last line is %s", lines[2])
 		}
 	})

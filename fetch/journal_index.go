@@ -1,0 +1,121 @@
+package fetch
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"unicode/utf8"
+)
+
+// An index knows which ids have a result, and of what kind: 12 bytes each, so that ten million take 120 MB. It keeps fingerprints
+// of 103 bits instead of ids. Their seeds are drawn anew for each index, so that nobody can choose ids that collide; by chance, ten
+// million ids looked up among ten million others meet a wrong one once in 10^17 runs.
+//
+// First everything is added, then it is sealed, then ids are taken. Each result answers for one item of its id.
+type index struct {
+	seeds  [2]maphash.Seed
+	shards [1 << shardBits]shard
+	kinds  []Kind // by their number in a fingerprint; the first is "", for ok
+	counts []int64
+	len    int64
+	taken  int64
+}
+
+const (
+	shardBits = 12
+	kindBits  = 5 // the lowest of a fingerprint's last word
+	kindMask  = 1<<kindBits - 1
+)
+
+// A shard has the fingerprints whose leading bits are its number. In 4,096 small pieces they grow and are sorted
+// without a copy of the whole.
+type shard struct {
+	prints []fingerprint // sorted, once sealed
+	taken  []uint64
+}
+
+type fingerprint [3]uint32
+
+func (p fingerprint) high() uint64 { return uint64(p[0])<<32 | uint64(p[1]) }
+
+func (p fingerprint) compare(q fingerprint) int {
+	if a, b := p.high(), q.high(); a != b {
+		return cmp.Compare(a, b)
+	}
+	return cmp.Compare(p[2], q[2])
+}
+
+func newIndex() *index {
+	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, kinds: []Kind{""}, counts: []int64{0}}
+}
+
+// locate returns the fingerprint of the hashes without its kind, and its shard.
+func (x *index) locate(a, b uint64) (fingerprint, *shard) {
+	return fingerprint{uint32(a), uint32(b >> 32), uint32(b) &^ kindMask}, &x.shards[a>>(64-shardBits)]
+}
+
+func (x *index) add(id []byte, kind Kind) {
+	p, s := x.locate(maphash.Bytes(x.seeds[0], id), maphash.Bytes(x.seeds[1], id))
+	n := x.number(kind)
+	p[2] |= uint32(n)
+	s.prints = append(s.prints, p)
+	x.counts[n]++
+	x.len++
+}
+
+// number finds the number of a kind, or gives it one. There are far fewer kinds than numbers; if a file of strange
+// origin has more, the rest are other.
+func (x *index) number(kind Kind) int {
+	if n := slices.Index(x.kinds, kind); n >= 0 {
+		return n
+	}
+	if len(x.kinds) >= kindMask && kind != KindOther {
+		return x.number(KindOther)
+	}
+	x.kinds, x.counts = append(x.kinds, kind), append(x.counts, 0)
+	return len(x.kinds) - 1
+}
+
+func (x *index) seal() {
+	for i := range x.shards {
+		s := &x.shards[i]
+		slices.SortFunc(s.prints, fingerprint.compare)
+		s.taken = make([]uint64, (len(s.prints)+63)/64)
+	}
+}
+
+func (s *shard) isTaken(i int) bool { return s.taken[i/64]&(1<<(i%64)) != 0 }
+
+// take finds a result of that id which has not been taken yet, one that is ok first, and takes it.
+func (x *index) take(id string) (kind Kind, ok bool) {
+	p, s := x.locate(maphash.String(x.seeds[0], id), maphash.String(x.seeds[1], id))
+	last := p
+	last[2] |= kindMask
+	at, end := 0, len(s.prints)
+	// What is taken of an id stands before the rest of it. One id may fill the whole file, so that counting along would not do.
+	for at < end {
+		mid := (at + end) / 2
+		if q := s.prints[mid]; q.compare(p) < 0 || q.compare(last) <= 0 && s.isTaken(mid) {
+			at = mid + 1
+		} else {
+			end = mid
+		}
+	}
+	if at == len(s.prints) || s.prints[at].compare(last) > 0 {
+		return "", false
+	}
+	s.taken[at/64] |= 1 << (at % 64)
+	x.taken++
+	return x.kinds[s.prints[at][2]&kindMask], true
+}
+
+// failed is how many of the results are not ok.
+func (x *index) failed() int64 { return x.len - x.counts[0] }
+
+// written returns id as it comes back from a line of JSON: each byte that is not UTF-8 replaced.
+func written(id string) string {
+	if utf8.ValidString(id) {
+		return id
+	}
+	return string([]rune(id))
+}

@@ -1,0 +1,139 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// rest is src without the items that have a result, which are counted instead. Nothing passes until one of them has been
+// found, unless there are no results at all: the list must be the file's, and until that is known nothing is fetched, and nothing changed
+// in the file.
+func (j *Journal) rest(src Source, m *Meter) Source {
+	return func(ctx context.Context) iter.Seq2[Item, error] {
+		return func(yield func(Item, error) bool) {
+			f := filter{journal: j, meter: m, yield: yield}
+			defer f.waiting.close()
+			f.held.to = &f.waiting
+			if err := f.run(ctx, src); err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
+				yield(Item{}, err)
+			}
+		}
+	}
+}
+
+// A filter is one pass over the list.
+type filter struct {
+	journal *Journal
+	meter   *Meter
+	yield   func(Item, error) bool
+	held    spilled // items that came before the first that has a result
+	waiting spill
+}
+
+// errEnough ends a filter when nobody wants more items.
+var errEnough = errors.New("no more items are wanted")
+
+// run returns what ended the list early, or what is wrong with it.
+func (f *filter) run(ctx context.Context, src Source) error {
+	j := f.journal
+	if err := j.begin(f.meter); err != nil {
+		return err
+	}
+	found := j.Len() == 0
+	n := 0
+	for it, err := range src(ctx) {
+		if !perItem(err) {
+			return err
+		}
+		if n++; n%256 == 0 && ctx.Err() != nil { // which src need not look at while nothing is yielded
+			return ctx.Err()
+		}
+		kind, done := j.known.take(written(nameOf(it, err)))
+		if done && !found {
+			found = true
+			if err := f.release(ctx); err != nil {
+				return err
+			}
+		}
+		switch {
+		case done && (kind == "" || !j.retry):
+			f.meter.resume(kind)
+		case !found:
+			if err := f.hold(it, err); err != nil {
+				return err
+			}
+		case !f.yield(it, err):
+			return errEnough
+		}
+	}
+	switch {
+	case ctx.Err() != nil: // src ended because of it, perhaps
+		return ctx.Err()
+	case !found && n > 0:
+		return &JournalError{Name: j.name, Err: ErrOtherList}
+	}
+	j.end()
+	return nil
+}
+
+// begin gives the journal to a run.
+func (j *Journal) begin(m *Meter) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.began {
+		return j.wrong(errors.New("a Journal serves one Run, and this is its second"))
+	}
+	j.began, j.meter = true, m
+	return nil
+}
+
+func (j *Journal) end() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.matched = true
+}
+
+// hold keeps an item back, with what the source says of it.
+func (f *filter) hold(it Item, err error) error {
+	b := appendItem(nil, it)
+	if le, ok := errors.AsType[*LineError](err); ok {
+		b = appendString(appendUint32(b, uint32(le.Line)), le.Name)
+		b = appendString(appendString(b, le.Text), le.Err.Error())
+	}
+	return f.held.put(b)
+}
+
+// release lets through what was held back: the list is the file's.
+func (f *filter) release(ctx context.Context) error {
+	if f.journal.retry && f.journal.Failed() > 0 {
+		if err := f.journal.withoutFailed(ctx); err != nil {
+			return err
+		}
+	}
+	for f.held.len > 0 {
+		b, err := f.held.take()
+		if err != nil {
+			return err
+		}
+		it, rest := cutItem(b)
+		var bad error
+		if len(rest) > 0 {
+			le := new(LineError)
+			var n uint32
+			var reason string
+			n, rest = cutUint32(rest)
+			le.Name, rest = cutString(rest)
+			le.Text, rest = cutString(rest)
+			reason, rest = cutString(rest)
+			le.Line, le.Err, bad = int(n), errors.New(reason), le
+		}
+		if rest == nil {
+			return spillError(errSpoiled)
+		}
+		if !f.yield(it, bad) {
+			return errEnough
+		}
+	}
+	return nil
+}
