@@ -25,19 +25,35 @@ func newChaos() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chaos [flags]",
 		Short: "Serve a hostile HTTP server to test against, until Ctrl-C",
-		Long: `Serve a hostile HTTP server until Ctrl-C: it resets connections, cuts bodies,
-stalls and asks to be left alone, exactly as the URL says. Its page / lists all
-it can do. The URL goes to stdout, and what was served to stderr at the end.`,
+		Long: `Serve a hostile HTTP server until Ctrl-C or SIGTERM, for tests in any language:
+it resets connections, cuts bodies, stalls and asks to be left alone, exactly as
+the URL says. The same requests get the same answers, down to the byte.
+
+Its URL goes to stdout as soon as it listens, what was served to stderr at the
+end. The page / lists all it can do; some of it:
+
+  /short?heal=2   a body cut short, for the first 2 requests; then a whole one
+  /reset          a connection reset before any answer
+  /stall          a part of a body, then silence
+  /status/503     that status; after=5 adds a Retry-After of 5 seconds
+  /hold?for=5s    429 for every path of the host; who asks meanwhile is counted
+  /stats          what it has seen, as JSON: requests, violations of a hold, ...
+  /expect?url=U   what a correct client gets from U, as JSON: bytes, sha256, ...`,
 		Example: `  mettle chaos
-  mettle chaos --addr 127.0.0.1:0        take any free port
-  echo 'http://127.0.0.1:8080/short?heal=2' | mettle fetch`,
+  curl -i 'http://127.0.0.1:8080/short?heal=1'
+  echo 'http://127.0.0.1:8080/hold?for=5s' | mettle fetch
+  curl http://127.0.0.1:8080/stats
+
+  # in CI: any free port, ended with the script
+  mettle chaos --addr 127.0.0.1:0 > url & trap 'kill $!' EXIT
+  until [ -s url ]; do sleep 0.1; done; CHAOS=$(cat url)`,
 		GroupID:           mainGroup.ID,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              c.run,
 	}
-	cmd.Flags().Var(value[string]{to: &c.addr, kind: "ADDRESS", parse: hostPort}, "addr", "listen on that `HOST:PORT`")
-	cmd.Flags().Var(value[uint64]{to: &c.seed, kind: "N", parse: seed}, "seed", "derive every body and every cut from that number (default 0)")
+	cmd.Flags().Var(value[string]{to: &c.addr, kind: "ADDRESS", parse: hostPort}, "addr", "listen on `HOST:PORT`; port 0 takes any free one")
+	cmd.Flags().Var(value[uint64]{to: &c.seed, kind: "N", parse: seed}, "seed", "make every body, and every point where one is cut, from `N` (default 0)")
 	return cmd
 }
 
