@@ -46,6 +46,7 @@ func flagGroups(cmd *cobra.Command) []flagGroup {
 			f.Usage = usage
 		}
 	}
+	cmd.Flags().SortFlags = false
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Hidden {
 			return
