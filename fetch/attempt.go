@@ -2,8 +2,6 @@ package fetch
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -50,13 +48,19 @@ type leg struct {
 	began    clock.Instant
 	ended    clock.Instant
 	status   int
-	bytes    int64
-	sum      string
+	asked    bool   // for the rest of a body, at the last hop
+	bytes    int64  // received
+	size     int64  // of the body, if whole
+	sum      string // of the body, if whole
+	path     string // of the file, if the body has been saved
+	whole    bool
 	complete bool
+	progress bool          // the body has been brought forward by so much that the failed attempt was worth it
 	hint     time.Duration // what Retry-After asks for; 0: nothing
 	finalURL string
 	moved    *http.Request // the redirect to another host, if that is how the leg ended
 	err      error
+	fatal    error // the body cannot be saved, for which the item can do nothing
 
 	unseen  bool // no server can have seen the request
 	replays int  // times that net/http sent it again on its own
@@ -64,6 +68,11 @@ type leg struct {
 
 // exchange makes the request and reads the body. It leaves all that there is to know in l.
 func (f *run) exchange(ctx context.Context, l *leg) {
+	if l.err = f.resume(ctx, l.task); l.err != nil { // before the clock starts, as it may have much to read
+		l.started, l.began = time.Now(), clock.Now()
+		l.ended = l.began
+		return
+	}
 	l.started, l.began = time.Now(), clock.Now()
 	if l.unsent = l.began < l.task.host.held.until(); l.unsent {
 		l.ended = l.began
@@ -80,10 +89,14 @@ func (f *run) exchange(ctx context.Context, l *leg) {
 	dog.timer = time.AfterFunc(f.cfg.Timeout, dog.bark)
 	defer dog.timer.Stop()
 	l.err = f.roundTrip(ctx, &dog, l)
-	if l.err != nil && ctx.Err() != nil && parent.Err() == nil {
+	l.ended = clock.Now()
+	if save, ok := errors.AsType[*SaveError](l.err); ok {
+		if !scarce(save) {
+			l.fatal = save
+		}
+	} else if l.err != nil && ctx.Err() != nil && parent.Err() == nil {
 		l.err = context.Cause(ctx) // not what it looked like to net/http
 	}
-	l.ended = clock.Now()
 }
 
 func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
@@ -108,27 +121,18 @@ func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
 		return nil // nobody asked for it, and a read of its body heeds no context: it is the bare connection
 	}
 	body := watched{resp.Body, dog}
+	beyond := l.asked && l.status == http.StatusRequestedRangeNotSatisfiable
 	if l.moved != nil || l.status/100 != 2 {
 		l.bytes, _ = io.CopyN(io.Discard, body, drainAtMost)
+		if beyond {
+			return f.beyond(l, resp)
+		}
 		return nil
 	}
 	if l.status == http.StatusPartialContent && resp.Request.Header.Get("Range") == "" {
 		return errPart
 	}
-	hash := sha256.New()
-	buf := f.buffers.Get().(*[]byte)
-	defer f.buffers.Put(buf)
-	l.bytes, err = io.CopyBuffer(hash, body, *buf)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return errBodyShort
-	}
-	if err != nil {
-		return err
-	}
-	l.sum = hex.EncodeToString(hash.Sum(nil))
-	// A body of HTTP/1 with neither length nor chunks ends where the connection does, whatever the reason.
-	l.complete = resp.ContentLength >= 0 || len(resp.TransferEncoding) > 0 || resp.ProtoMajor > 1
-	return nil
+	return f.receive(l, resp, body)
 }
 
 // redirected is http.Client's CheckRedirect: a redirect within the host is followed, one that leads to another host, or meets its own on
@@ -161,6 +165,7 @@ type tracer struct {
 func (t tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	var trace httprule.Trace
 	trace.Init(!httprule.Repeatable(req.Method, req.Header)) // else nobody asks whether it was sent
+	req = t.l.ask(req)
 	resp, err := t.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), &trace.Client)))
 	t.l.unseen = trace.Unsent()
 	t.l.replays += trace.Replays()
@@ -194,6 +199,9 @@ func (w watched) Read(p []byte) (int, error) {
 	return w.body.Read(p)
 }
 
+// pause lets the dog sleep until the next Read: the time that the disk takes is not the server's.
+func (w watched) pause() { w.dog.timer.Stop() }
+
 // failure says why the leg failed, or nil if it brought a whole 2xx answer or a redirect to follow.
 func (l *leg) failure(maxHint time.Duration) *Error {
 	switch {
@@ -201,7 +209,7 @@ func (l *leg) failure(maxHint time.Duration) *Error {
 		return failureOf(l.err)
 	case l.hint > maxHint:
 		return hintFailure(l.hint, maxHint)
-	case l.moved == nil && l.status/100 != 2:
+	case l.moved == nil && l.status/100 != 2 && !l.whole:
 		return statusFailure(l.status)
 	}
 	return nil
@@ -222,7 +230,11 @@ func (l *leg) again(why *Error) bool {
 func (l *leg) verdict() mettle.Verdict {
 	switch {
 	case l.err != nil:
-		if kind, _ := sort(l.err); kind == KindRedirect {
+		if _, ours := errors.AsType[*SaveError](l.err); ours {
+			return mettle.Ignore
+		}
+		switch kind, _ := sort(l.err); kind {
+		case KindRedirect, KindTooLarge, KindChecksum:
 			return mettle.Success
 		}
 		return mettle.Failure

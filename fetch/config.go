@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+	"unicode/utf8"
 )
 
 // Config says how to fetch. The zero Config is safe for production.
@@ -33,6 +34,11 @@ type Config struct {
 	// Window is how many URLs may be in memory, waiting or running: a host that is slow holds up others only when
 	// this many of its URLs wait. 0 means 100,000, which takes about 50 MB.
 	Window int
+	// Dir is the directory to save bodies in. Empty means that they are read and checked, but not kept. See "Saving bodies" in the
+	// package's documentation.
+	Dir string
+	// MaxSize is how many bytes a body may have. A larger one fails its URL. 0 means any number.
+	MaxSize int64
 	// Header is sent with every request. A header of an Item goes before it. Nil means none.
 	Header http.Header
 	// Transport makes the requests. Nil means one made for many hosts, of HTTP/1.1 and HTTP/2, that honors the proxy
@@ -67,6 +73,12 @@ func (c Config) Validate() error {
 		if f.d < 0 {
 			return fmt.Errorf("fetch: Config.%s is %v, want 0 or more", f.name, f.d)
 		}
+	}
+	if c.MaxSize < 0 {
+		return fmt.Errorf("fetch: Config.MaxSize is %d, want 0 or more", c.MaxSize)
+	}
+	if !utf8.ValidString(c.Dir) {
+		return fmt.Errorf("fetch: Config.Dir is %q, want UTF-8: records name it in JSON", c.Dir)
 	}
 	d := c.withDefaults()
 	if d.MaxPark < d.Park {

@@ -297,7 +297,7 @@ func TestHeadersReachTheServer(t *testing.T) {
 	common := http.Header{"X-Both": {"common"}, "X-Common": {"1"}}
 	one(t, Config{Header: common}, Item{URL: target, Header: map[string]string{"x-both": "item", "host": "other.test"}})
 	h := <-got
-	if h.Get("X-Both") != "item" || h.Get("X-Common") != "1" || h.Get("Host") != "other.test" || h.Get("Accept-Encoding") != "" {
+	if h.Get("X-Both") != "item" || h.Get("X-Common") != "1" || h.Get("Host") != "other.test" || h.Get("Accept-Encoding") != "identity" {
 		t.Errorf("headers are %v", h)
 	}
 	if len(common) != 2 || common.Get("X-Both") != "common" {

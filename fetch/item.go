@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +22,7 @@ type Item struct {
 	Method string            `json:"method,omitempty"` // empty means GET
 	Header map[string]string `json:"header,omitempty"`
 	Body   string            `json:"body,omitempty"`
+	SHA256 string            `json:"sha256,omitempty"` // of the body that comes back, as 64 hexadecimal digits; empty means that any will do
 }
 
 // Parse reads an item from a line: a URL, or a JSON object with the fields of Item. A field that Item does not have is an
@@ -82,6 +85,14 @@ func (it Item) check() error {
 	if it.Method != "" && !token(it.Method) {
 		return fmt.Errorf("method is %q, want an HTTP method", it.Method)
 	}
+	if it.SHA256 != "" {
+		if sum, err := hex.DecodeString(it.SHA256); err != nil || len(sum) != sha256.Size {
+			return fmt.Errorf("sha256 is %q, want 64 hexadecimal digits", it.SHA256)
+		}
+		if it.Method == http.MethodHead {
+			return errors.New("sha256 is given for HEAD, which brings no body")
+		}
+	}
 	for k, v := range it.Header {
 		if !token(k) {
 			return fmt.Errorf("header has the name %q, want an HTTP field name", k)
@@ -128,6 +139,8 @@ func (it Item) request(common http.Header) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A body that a server packs for the way has no length to check it against, and cannot be gone on with.
+	req.Header.Set("Accept-Encoding", "identity")
 	for k, v := range common {
 		req.Header[textproto.CanonicalMIMEHeaderKey(k)] = v
 	}

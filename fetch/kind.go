@@ -39,12 +39,19 @@ func sort(err error) (Kind, bool) {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err // its text has the URL, which must not be taken for a part of the error
 	}
+	if sum, ok := errors.AsType[*sumError](err); ok {
+		return KindChecksum, !sum.again
+	}
+	if _, ok := errors.AsType[*sizeError](err); ok {
+		return KindTooLarge, false
+	}
 	switch {
 	case errors.Is(err, errStalled):
 		return KindStalled, true
 	case errors.Is(err, errTooMany):
 		return KindRedirect, false
-	case errors.Is(err, errBodyShort):
+	case errors.Is(err, errBodyShort), errors.Is(err, errBodyLong), errors.Is(err, errMissing), errors.Is(err, errMismatch),
+		errors.Is(err, errLost), strings.Contains(err.Error(), "more than declared Content-Length"): // the last is HTTP/2's errBodyLong
 		return KindTruncated, true
 	case errors.Is(err, errPart):
 		return KindTruncated, false

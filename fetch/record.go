@@ -12,11 +12,12 @@ type Record struct {
 	URL       string    `json:"url"` // as given, with its user and password if it has them
 	OK        bool      `json:"ok"`
 	Outcome   Outcome   `json:"outcome"`
-	Status    int       `json:"status,omitempty"` // of the last answer; absent if there was none
+	Status    int       `json:"status,omitempty"` // of the last answer; absent if there was none. 206 and 416 may be ok too: see Config.Dir
 	Attempts  []Attempt `json:"attempts"`
 	Error     *Error    `json:"error,omitempty"`
-	Bytes     int64     `json:"bytes"`               // of the body received in the last attempt
+	Bytes     int64     `json:"bytes"`               // of the body if ok, else received in the last attempt
 	SHA256    string    `json:"sha256,omitempty"`    // of the body, if ok
+	Path      string    `json:"path,omitempty"`      // of the file with the body, if ok and Config.Dir is set: that and what is below it
 	Complete  bool      `json:"complete"`            // the body's end was marked by the server, and reached
 	ElapsedMS int64     `json:"elapsed_ms"`          // from the first attempt's start to the end, waits included
 	Started   time.Time `json:"started"`             // of the first attempt
@@ -27,7 +28,7 @@ type Record struct {
 type Outcome string
 
 const (
-	OK     Outcome = "ok"     // a 2xx answer with its whole body
+	OK     Outcome = "ok"     // a 2xx answer with its whole body, or the rest of one
 	Failed Outcome = "failed" // anything else
 )
 
@@ -63,7 +64,9 @@ const (
 	KindReset     Kind = "reset"     // the connection broke before the answer, or within it
 	KindDNS       Kind = "dns"       // the name could not be resolved
 	KindTLS       Kind = "tls"       // no secure connection
-	KindTruncated Kind = "truncated" // the body ended before its end
+	KindTruncated Kind = "truncated" // the body ended before its end, or was longer than announced, or a part that does not fit
+	KindTooLarge  Kind = "too_large" // the body is larger than Config.MaxSize
+	KindChecksum  Kind = "checksum"  // the body is not the one that Item.SHA256 is of
 	KindRedirect  Kind = "redirect"  // too many redirects, or one that leads nowhere
 	KindInvalid   Kind = "invalid"   // the input line is not an item
 	KindHint      Kind = "hint"      // the server asked to wait longer than Config.MaxHint

@@ -20,7 +20,7 @@ var (
 	ErrStopped = errors.New("fetch: stopped")
 	// ErrRead: the input could not be read to its end.
 	ErrRead = errors.New("fetch: cannot read the input")
-	// ErrWrite: the sink did not take a record.
+	// ErrWrite: the sink did not take a record, or a body could not be saved, which a *SaveError tells.
 	ErrWrite = errors.New("fetch: cannot write results")
 )
 
@@ -44,6 +44,14 @@ func Run(ctx context.Context, c Config, src Source, sink Sink) (Counts, error) {
 		src = j.rest(src, c.Meter)
 	}
 	f := newRun(c, sink)
+	if c.Dir != "" {
+		var err error
+		if f.store, err = openStore(c.Dir); err != nil {
+			return Counts{}, fmt.Errorf("%w: %w", ErrWrite, err)
+		}
+		defer f.store.close()
+		defer f.abandon()
+	}
 	var ended error
 	err := group.Run(ctx, func(g *group.Group) error {
 		ctx, cancel := context.WithCancel(g.Context())
@@ -65,6 +73,7 @@ type run struct {
 	plan    core.Plan
 	breaker breaker.Machine
 	buffers sync.Pool // of *[]byte
+	store   *store    // nil: bodies are not kept
 	meter   *Meter
 
 	input   chan arrival
@@ -75,7 +84,8 @@ type run struct {
 	readErr error          // how the input ended, if not well
 
 	hosts     map[string]*host
-	ready     fifo[*host] // hosts that may have something to start
+	claims    map[string]*claim // by the path of the file
+	ready     fifo[*host]       // hosts that may have something to start
 	alarms    alarms
 	pending   int // items in memory
 	running   int
@@ -110,9 +120,10 @@ func newRun(c Config, sink Sink) *run {
 		results: make(chan *leg, c.Concurrency),
 		hosts:   make(map[string]*host),
 		flushed: clock.Now(),
+		claims:  make(map[string]*claim),
 	}
 	f.in = f.input
-	f.buffers.New = func() any { b := make([]byte, 32<<10); return &b }
+	f.buffers.New = func() any { b := make([]byte, 64<<10); return &b }
 	return f
 }
 

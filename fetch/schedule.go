@@ -144,6 +144,10 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 
 // launch sends t's next request.
 func (f *run) launch(ctx context.Context, g *group.Group, t *task, admitted ticket, now clock.Instant) error {
+	if !f.claim(t) {
+		f.hear(t.host, admitted, mettle.Ignore, now)
+		return nil
+	}
 	f.meter.waiting.Add(-1)
 	if t.next == nil {
 		req, err := t.item.request(f.cfg.Header)
@@ -178,6 +182,9 @@ func (f *run) end(ctx context.Context, l *leg) error {
 		f.enqueue(t)
 		return nil
 	}
+	if l.fatal != nil {
+		return fmt.Errorf("%w: %w", ErrWrite, l.fatal)
+	}
 	if l.err != nil && ctx.Err() != nil {
 		// Abandoned, not failed: the item has no record and is still to do.
 		f.hear(h, l.ticket, mettle.Ignore, l.ended)
@@ -204,8 +211,11 @@ func (f *run) end(ctx context.Context, l *leg) error {
 		f.hold(h, l.ended, l.hint)
 	}
 	if failure != nil && l.again(failure) {
+		if l.progress {
+			t.free++
+		}
 		wait, stop := f.plan.Decide(core.Failure{
-			N: len(t.attempts), Left: -1, Waited: t.wait, Draw: rand.Uint64(),
+			N: len(t.attempts) - t.free, Left: -1, Waited: t.wait, Draw: rand.Uint64(),
 		})
 		if stop == core.Go {
 			f.retry(t, l.ended, wait)
@@ -228,6 +238,7 @@ func (f *run) retry(t *task, now clock.Instant, wait time.Duration) {
 
 // forget drops t, whose turn is over.
 func (f *run) forget(t *task) {
+	f.release(t)
 	f.leave(t)
 	f.pending--
 }

@@ -6,7 +6,7 @@ import "encoding/binary"
 // bytes that are not UTF-8.
 
 func appendItem(b []byte, it Item) []byte {
-	for _, s := range []string{it.ID, it.URL, it.Method, it.Body} {
+	for _, s := range []string{it.ID, it.URL, it.Method, it.Body, it.SHA256} {
 		b = appendString(b, s)
 	}
 	b = appendUint32(b, uint32(len(it.Header)))
@@ -18,7 +18,7 @@ func appendItem(b []byte, it Item) []byte {
 
 // cutItem returns the item at the beginning of b, and what follows it: nil if there is no whole item.
 func cutItem(b []byte) (it Item, rest []byte) {
-	for _, s := range []*string{&it.ID, &it.URL, &it.Method, &it.Body} {
+	for _, s := range []*string{&it.ID, &it.URL, &it.Method, &it.Body, &it.SHA256} {
 		*s, b = cutString(b)
 	}
 	n, b := cutUint32(b)

@@ -17,12 +17,15 @@ type task struct {
 	host *host
 	next *http.Request // what to send; nil: made from item when its turn comes
 	hops int           // redirects followed in this attempt
+	part *part         // of the body, if that is saved: from the first request to the record
 
 	attempts []Attempt
 	open     bool // the last of attempts goes on at another host
 	begun    clock.Instant
 	ended    clock.Instant // of the last attempt
 	wait     time.Duration // decided after the last attempt
+	free     int           // how many of attempts do not count
+	mistaken bool          // a whole body was not the one that Item.SHA256 is of
 }
 
 // record adds l to the task's attempts: a new one, or the rest of one that went on at another host.
@@ -52,8 +55,11 @@ func (t *task) record(l *leg, failure *Error) {
 func (t *task) final(l *leg, failure *Error) *Record {
 	r := &Record{
 		ID: t.item.id(), URL: t.item.URL, OK: failure == nil, Outcome: OK, Status: l.status, Attempts: t.attempts, Error: failure,
-		FinalURL: l.finalURL, Bytes: l.bytes, SHA256: l.sum, Complete: l.complete && failure == nil,
+		FinalURL: l.finalURL, Bytes: l.bytes, SHA256: l.sum, Path: l.path, Complete: l.complete && failure == nil,
 		ElapsedMS: ms(t.ended.Sub(t.begun)), Started: t.attempts[0].Started,
+	}
+	if l.whole {
+		r.Bytes = l.size
 	}
 	if failure != nil {
 		r.Outcome = Failed

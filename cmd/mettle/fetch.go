@@ -67,6 +67,8 @@ written, 130 or 143 interrupted.`,
 	flags.Var(span(&f.config.Stall, 15*time.Second, false), "stall", "end an attempt whose body brings nothing for that time")
 	flags.Var(span(&f.config.Patience, 2*time.Minute, true), "patience",
 		"let URLs wait for that time for a server that is down, before they use up their attempts")
+	flags.Var(directory(&f.config.Dir), "dir", "save bodies in that directory, below it one for each host")
+	flags.Var(size(&f.config.MaxSize), "max-size", "fail a URL whose body is larger: 500kB, 10MB, 1GiB (default any size)")
 	flags.Var(headers(f.config.Header), "header", "send that header with every request (repeatable)")
 	flags.VarP(file(&f.output), "output", "o", "write results to `FILE`, not to stdout, and go on from those it has")
 	flags.BoolVar(&f.journal.RetryFailed, "retry-failed", false, "take failed results out of the --output file and fetch them again")

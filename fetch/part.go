@@ -1,0 +1,253 @@
+package fetch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+var (
+	// checkpointAt is how many bytes may be lost of a part when the power fails. Tests lower it.
+	checkpointAt int64 = 8 << 20
+	// worthwhile is how many bytes a part must have for a later run to ask for the rest only.
+	worthwhile int64 = 64 << 10
+)
+
+// A part is a body on its way to its file, over all attempts: path.part holds what has come so far, and path.part.json, once it is worth while,
+// what it takes to ask for the rest in a later run. The request that runs for the item owns the part; between
+// requests it has no open file.
+//
+// A part without a path is hashed and not kept.
+type part struct {
+	store *store
+	path  string // of the file that it will be
+	url   string // of the item
+	whole bool   // the item asks for all of the body by GET, so that the rest can be asked for
+
+	validator validator
+	resource  string    // that the validator is of
+	total     int64     // bytes of the whole body; -1: unknown
+	size      int64     // bytes that are here
+	sum       hash.Hash // of these
+	synced    int64     // how many of these path.part.json stands for; 0: there is none
+	best      int64     // the most that size was at the end of an attempt
+	sought    bool      // for what an earlier run left
+	exists    bool      // path.part, made by this run or found whole
+	file      *os.File  // path.part, while a request brings bytes
+}
+
+func (p *part) temp() string { return p.path + ".part" }
+func (p *part) note() string { return p.path + ".part.json" }
+func (p *part) next() string { return p.path + ".part.json.new" } // the note, while it is written
+
+// resumable reports whether the rest of the body may be asked for.
+func (p *part) resumable() bool {
+	return p.whole && p.path != "" && p.size > 0 && p.validator.ifRange() != ""
+}
+
+// create begins the part anew.
+func (p *part) create() error {
+	p.forget()
+	if p.path == "" {
+		return nil
+	}
+	if err := p.store.mkdir(filepath.Dir(p.path)); err != nil {
+		return err
+	}
+	// First of all: it must never stand beside bytes that are not its own.
+	if err := errors.Join(remove(p.note()), remove(p.next())); err != nil {
+		return err
+	}
+	p.synced = 0
+	f, err := os.OpenFile(p.temp(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return unsaved(p.temp(), err)
+	}
+	p.file, p.exists = f, true
+	return nil
+}
+
+// forget sets the part to no bytes of an unknown body.
+func (p *part) forget() {
+	p.validator, p.resource = validator{}, ""
+	p.size, p.total, p.sum = 0, -1, sha256.New()
+}
+
+// reopen makes ready to write after what is here. It returns errLost if that is gone.
+func (p *part) reopen() error {
+	f, err := os.OpenFile(p.temp(), os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errLost
+	}
+	if err != nil {
+		return unsaved(p.temp(), err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() < p.size {
+		f.Close()
+		return errLost
+	}
+	if err == nil {
+		err = f.Truncate(p.size)
+	}
+	if err == nil {
+		_, err = f.Seek(p.size, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return unsaved(p.temp(), err)
+	}
+	p.file = f
+	return nil
+}
+
+// write appends b, and sees to it that no more than checkpointAt bytes are at risk.
+func (p *part) write(b []byte) error {
+	if p.file != nil {
+		if _, err := p.file.Write(b); err != nil {
+			return unsaved(p.temp(), err)
+		}
+	}
+	p.sum.Write(b)
+	p.size += int64(len(b))
+	if p.resumable() && p.size-p.synced >= checkpointAt {
+		return p.checkpoint()
+	}
+	return nil
+}
+
+// suspend ends an attempt that did not bring the body to its end. What may be of use to the next one is kept.
+func (p *part) suspend() error {
+	if !p.resumable() {
+		return p.drop()
+	}
+	if p.file == nil {
+		return nil
+	}
+	var err error
+	if p.size-p.synced >= worthwhile {
+		err = p.checkpoint()
+	}
+	if cerr := p.file.Close(); err == nil && cerr != nil {
+		err = unsaved(p.temp(), cerr)
+	}
+	p.file = nil
+	return err
+}
+
+// finish turns the part into the file. That is safe from a power loss when it returns.
+func (p *part) finish() error {
+	if p.path == "" {
+		return nil
+	}
+	err := p.file.Sync()
+	if cerr := p.file.Close(); err == nil {
+		err = cerr
+	}
+	p.file = nil
+	if err == nil {
+		err = os.Rename(p.temp(), p.path)
+	}
+	if err != nil {
+		return unsaved(p.path, err)
+	}
+	p.exists = false
+	if p.synced > 0 { // after the rename: a part without its note would be worth nothing
+		if err := errors.Join(remove(p.note()), remove(p.next())); err != nil {
+			return err
+		}
+		p.synced = 0
+	}
+	return syncNames(filepath.Dir(p.path))
+}
+
+// drop removes what is on disk of the part, so that the next attempt begins anew.
+func (p *part) drop() error {
+	p.forget()
+	if p.file != nil {
+		p.file.Close()
+		p.file = nil
+	}
+	if !p.exists {
+		return nil
+	}
+	p.exists, p.synced = false, 0
+	return errors.Join(remove(p.note()), remove(p.next()), remove(p.temp()))
+}
+
+// abandon removes the part where no later run could go on with it. No request may run for it any more.
+func (p *part) abandon() {
+	if p.exists && p.synced == 0 {
+		remove(p.temp()) // it is only litter if that fails
+		p.exists = false
+	}
+}
+
+func remove(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return unsaved(name, err)
+	}
+	return nil
+}
+
+// find looks for what an earlier run left. What is not certain to be that, whole and of this URL, is as good as nothing. It returns an error
+// only if that cannot be known now.
+func (p *part) find(ctx context.Context, buf []byte) error {
+	err := p.read(ctx, buf)
+	if err == nil {
+		p.sought, p.exists, p.best = true, true, p.size
+		return nil
+	}
+	p.forget()
+	p.synced = 0
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case scarce(err):
+		return err
+	}
+	p.sought = true
+	return nil
+}
+
+func (p *part) read(ctx context.Context, buf []byte) error {
+	n, err := readNote(p.note())
+	if err != nil {
+		return err
+	}
+	if n.URL != p.url || !n.fill(p) {
+		return errForeign
+	}
+	if p.sum, err = hashFile(ctx, p.temp(), n.Synced, buf); err != nil {
+		return err
+	}
+	if hex.EncodeToString(p.sum.Sum(nil)) != n.SHA256 {
+		return errForeign
+	}
+	return nil
+}
+
+// hashFile hashes the first n bytes of the file.
+func hashFile(ctx context.Context, name string, n int64, buf []byte) (hash.Hash, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, unsaved(name, err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	for n > 0 && ctx.Err() == nil {
+		m, err := f.Read(buf[:min(n, int64(len(buf)))])
+		sum.Write(buf[:m])
+		n -= int64(m)
+		if err != nil && n > 0 {
+			return nil, unsaved(name, err)
+		}
+	}
+	return sum, ctx.Err()
+}

@@ -1,0 +1,147 @@
+package fetch
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// A SaveError says that a body could not be saved, and why: the disk is full, the directory may not be written. It is
+// no failure of an item. A Run that meets one ends with it, as ErrWrite.
+type SaveError struct {
+	Path string // of the file or directory
+	Err  error
+}
+
+// Error names the path and the reason.
+func (e *SaveError) Error() string { return "saving " + e.Path + ": " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *SaveError) Unwrap() error { return e.Err }
+
+// unsaved wraps the error of an operation on path. Those of package os name paths themselves.
+func unsaved(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	} else if e, ok := errors.AsType[*os.LinkError](err); ok {
+		err = e.Err
+	}
+	return &SaveError{Path: path, Err: err}
+}
+
+// scarce reports whether err passes when other files are closed.
+func scarce(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// A store is the directory of the bodies, which belongs to one run at a time: two would write into each other's parts.
+type store struct {
+	dir  string
+	lock *os.File
+
+	mu   sync.Mutex
+	made map[string]struct{} // directories that are there, and will be after a power loss
+}
+
+// mostMade bounds the memory for directories of a run over very many hosts. To make one once more costs a system call or two.
+const mostMade = 1 << 14
+
+// openStore makes the directory, unless it is there, takes it for this run and proves that all that may be needed of it works.
+func openStore(dir string) (s *store, err error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, unsaved(dir, err)
+	}
+	s = &store{dir: dir, made: make(map[string]struct{})}
+	if s.lock, err = os.Open(dir); err != nil {
+		return nil, unsaved(dir, err)
+	}
+	if !lockDir(s.lock) {
+		err = &SaveError{Path: dir, Err: errors.New("another run saves into this directory")}
+	} else {
+		err = s.probe()
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *store) close() { s.lock.Close() }
+
+// probe does once what saving a body does, with the longest names that there can be.
+func (s *store) probe() (err error) {
+	top, err := os.MkdirTemp(s.dir, ".probe-"+strings.Repeat("x", longestName-len(".probe-")-len("_65535")))
+	if err != nil {
+		return unsaved(s.dir, err)
+	}
+	defer func() {
+		if rerr := os.RemoveAll(top); err == nil && rerr != nil {
+			err = unsaved(s.dir, rerr)
+		}
+	}()
+	sub := filepath.Join(top, "00")
+	if err := s.mkdir(sub); err != nil {
+		return err
+	}
+	p := &part{store: s, path: filepath.Join(sub, strings.Repeat("x", longestName)+"-0123456789ab"), total: -1}
+	if err := p.create(); err != nil {
+		return err
+	}
+	if err := p.write([]byte("x")); err != nil {
+		return err
+	}
+	if err := p.checkpoint(); err != nil {
+		return err
+	}
+	return p.finish()
+}
+
+// mkdir makes dir and the one above it, where they are missing, but not the store's own: if that is gone, it was taken away, or its disk was. What
+// it makes is safe from a power loss when it returns.
+func (s *store) mkdir(dir string) error {
+	s.mu.Lock()
+	_, ok := s.made[dir]
+	s.mu.Unlock()
+	if ok {
+		return nil
+	}
+	err := os.Mkdir(dir, 0o777)
+	if above := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && above != filepath.Clean(s.dir) {
+		if err := s.mkdir(above); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o777)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return unsaved(dir, err)
+	}
+	// Also if it was there: another worker may have made it in this moment.
+	if err := syncNames(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.made) >= mostMade {
+		clear(s.made)
+	}
+	s.made[dir] = struct{}{}
+	return nil
+}
+
+// syncNames makes the names in dir safe from a power loss, where the system can do that.
+func syncNames(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return unsaved(dir, err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !cannotSyncNames(err) {
+		return unsaved(dir, err)
+	}
+	return nil
+}
