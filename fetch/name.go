@@ -28,13 +28,13 @@ const (
 // items with the same path are the same request. By 56 bits of it, two of ten million requests share a path with
 // a chance of less than one in a thousand, and only if host and name are the same too.
 func bodyPath(it Item, u *url.URL) string {
-	digits := hex.EncodeToString(fingerprint(it))
+	digits := requestDigits(it)
 	stem, ext := fileName(u)
 	return filepath.Join(hostDir(u), digits[:2], stem+"-"+digits[2:]+ext)
 }
 
-// fingerprint returns the first 7 bytes of a hash of the item. Lengths go before texts: no two items make the same input of it.
-func fingerprint(it Item) []byte {
+// requestDigits returns the first 14 digits of a hash of the item. Lengths go before texts: no two items make the same input of it.
+func requestDigits(it Item) string {
 	method := it.Method
 	if method == "" {
 		method = http.MethodGet
@@ -52,7 +52,7 @@ func fingerprint(it Item) []byte {
 		put(it.Header[name])
 	}
 	sum := sha256.Sum256(b)
-	return sum[:7]
+	return hex.EncodeToString(sum[:7])
 }
 
 // hostDir names the directory of u's host.
