@@ -25,6 +25,7 @@ var (
 	wasOK      = []byte(`true,"outcome":"ok",`)
 	wasFailed  = []byte(`false,"outcome":"failed",`)
 	startError = []byte(`"error":{"kind":"`)
+	nearEnd    = []byte(`,"elapsed_ms":`)
 )
 
 // ownResult reads a line that stands as Record.Line writes nearly all: the fields in its order, and no escapes in id and URL. It is
@@ -42,14 +43,17 @@ func ownResult(line []byte) (id []byte, kind Kind, ok bool) {
 	if !ok {
 		return nil, "", false
 	}
+	// No string can hold such bytes, whatever a server wrote into its error message: the first quote within would have a backslash
+	// before it. And only the record itself has these fields. Without nearEnd, the last brace may be an attempt's.
+	if bytes.LastIndex(rest, nearEnd) < 0 {
+		return nil, "", false
+	}
 	if bytes.HasPrefix(rest, wasOK) {
 		return id, "", true
 	}
 	if !bytes.HasPrefix(rest, wasFailed) {
 		return nil, "", false
 	}
-	// No string can hold these bytes, whatever a server wrote into its error message: the quote after "error would have a
-	// backslash before it. And no other object than the record has an object of that name.
 	at := bytes.Index(rest, startError)
 	if at < 0 {
 		return nil, "", false
@@ -112,15 +116,15 @@ func anyResult(line []byte) (id []byte, kind Kind, err error) {
 }
 
 // judgeTail says how many of the bytes that follow the last newline of a file are a result, which then only lacks its own: 0 if they are
-// the beginning of one, to be cut off. It returns errNotResult for anything that mettle cannot have left behind: that belongs to
-// somebody. The first line of a file must show more of itself than a brace.
+// the beginning of one, to be cut off. It returns errNotResult for anything that mettle cannot have left behind, as that belongs to
+// somebody. So may a file that has nothing but zeros.
 func judgeTail(b []byte, first bool) (keep int, err error) {
 	// After a power cut a file may be longer than what reached the disk, and the difference reads as zeros.
 	b = bytes.TrimRight(b, "\x00")
 	if _, _, err := resultOf(b); err == nil {
 		return len(b), nil
 	}
-	if first && len(b) < len(startID) || json.Valid(b) || !beginsResult(b) {
+	if first && len(b) == 0 || json.Valid(b) || !beginsResult(b) {
 		return 0, errNotResult
 	}
 	return 0, nil

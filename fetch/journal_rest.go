@@ -94,6 +94,16 @@ func (j *Journal) end() {
 	j.matched = true
 }
 
+// settle makes the file ready for the results of its list.
+func (j *Journal) settle(ctx context.Context) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.retry && j.Failed() > 0 {
+		return j.withoutFailed(ctx)
+	}
+	return j.mend()
+}
+
 // hold keeps an item back, with what the source says of it.
 func (f *filter) hold(it Item, err error) error {
 	b := appendItem(nil, it)
@@ -106,10 +116,8 @@ func (f *filter) hold(it Item, err error) error {
 
 // release lets through what was held back: the list is the file's.
 func (f *filter) release(ctx context.Context) error {
-	if f.journal.retry && f.journal.Failed() > 0 {
-		if err := f.journal.withoutFailed(ctx); err != nil {
-			return err
-		}
+	if err := f.journal.settle(ctx); err != nil {
+		return err
 	}
 	for f.held.len > 0 {
 		b, err := f.held.take()

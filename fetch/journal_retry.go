@@ -10,12 +10,7 @@ import (
 
 // withoutFailed puts a file without the failed results in the place of j's. A crash leaves either the old file or the new one.
 func (j *Journal) withoutFailed(ctx context.Context) (err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	old, ok := j.file.(*os.File)
-	if !ok || !j.regular {
-		return nil // has no results
-	}
+	old := j.file.(*os.File) // it has results
 	info, err := old.Stat()
 	if err != nil {
 		return j.wrong(err)

@@ -40,7 +40,9 @@ func (d *fakeDisk) journal() *Journal {
 	return &Journal{name: "out.jsonl", known: x, file: d, regular: true, settled: true, synced: time.Now()}
 }
 
-func okRecord(id string) *Record { return &Record{ID: id, URL: "http://a.test/", Outcome: OK, OK: true} }
+func okRecord(id string) *Record {
+	return &Record{ID: id, URL: "http://a.test/", Outcome: OK, OK: true}
+}
 
 func failedRecord(id string, k Kind) *Record {
 	return &Record{ID: id, URL: "http://a.test/", Outcome: Failed, Error: &Error{Kind: k}}
