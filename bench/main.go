@@ -36,6 +36,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/mettle-go/mettle/bench/internal/page"
 )
 
 func main() {
@@ -169,7 +171,7 @@ func (o options) print(rep report, stdout io.Writer) error {
 		if err := rep.markdown(&table); err != nil {
 			return err
 		}
-		return rewrite(o.write, table.Bytes())
+		return page.Rewrite(o.write, "bench", table.Bytes())
 	}
 	return rep.text(stdout)
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mettle-go/mettle/bench/internal/page"
 )
 
 func cli(ctx context.Context, args ...string) (code int, stdout, stderr string) {
@@ -85,17 +87,18 @@ func TestNothingIsTimedUnlessTheChecksPass(t *testing.T) {
 
 func TestWriteRewritesThePage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.md")
+	beginMark, endMark := page.Marks("bench")
 	if err := os.WriteFile(path, []byte("Before.\n"+beginMark+endMark+"After.\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := cli(t.Context(), "-write", path, "-rounds", "1", "-time", "1us", "-run", "^call$")
-	page, err := os.ReadFile(path)
+	text, err := os.ReadFile(path)
 	if code != 0 || stdout != "" || err != nil {
 		t.Fatalf("code %d, stdout %q, stderr %q, error %v", code, stdout, stderr, err)
 	}
 	for _, want := range []string{"Before.\n" + beginMark, "| fn(ctx) | ", endMark + "After.\n"} {
-		if !strings.Contains(string(page), want) {
-			t.Errorf("the page has no %q:\n%s", want, page)
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the page has no %q:\n%s", want, text)
 		}
 	}
 }
@@ -109,11 +112,11 @@ func TestAnInterruptEndsTheRun(t *testing.T) {
 }
 
 func TestThePageOfTheRepositoryHasItsMarks(t *testing.T) {
-	page, err := os.ReadFile("../docs/benchmarks.md")
+	text, err := os.ReadFile("../docs/benchmarks.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := between(page, nil); err != nil {
+	if _, err := page.Between(text, "bench", nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/mettle-go/mettle/bench/internal/stats"
 )
 
 // A plan says how long to measure.
@@ -62,7 +64,7 @@ func (r row) measure(ctx context.Context, p plan) (result, error) {
 	}
 	samples := make([][]sample, len(r.contenders))
 	for round := range p.rounds {
-		for _, i := range rotated(len(r.contenders), round) {
+		for _, i := range stats.Rotated(len(r.contenders), round) {
 			p.tidy()
 			s, err := once(ctx, loops[i], turns[i])
 			if err != nil {
@@ -85,8 +87,8 @@ func (r row) sum(samples [][]sample) result {
 			bytes = append(bytes, s.bytes)
 			allocs = append(allocs, s.allocs)
 		}
-		f := figure{Contender: c.name, Ratio: median(ratios), Bytes: median(bytes), Allocs: median(allocs)}
-		f.Low, f.Median, f.High = quartiles(ns)
+		f := figure{Contender: c.name, Ratio: stats.Median(ratios), Bytes: stats.Median(bytes), Allocs: stats.Median(allocs)}
+		f.Low, f.Median, f.High = stats.Quartiles(ns)
 		res.Figures = append(res.Figures, f)
 	}
 	return res

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -81,42 +80,6 @@ func TestShort(t *testing.T) {
 	} {
 		if got := short(v); got != want {
 			t.Errorf("short(%v) is %s, want %s", v, got, want)
-		}
-	}
-}
-
-func TestTheTableReplacesWhatStandsBetweenTheMarks(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page.md")
-	page := "# Title\n\n" + beginMark + "old\n" + endMark + "\nThe end.\n"
-	if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range []string{"| a |\n", "| b |\n"} {
-		if err := rewrite(path, []byte(table)); err != nil {
-			t.Fatal(err)
-		}
-		want := "# Title\n\n" + beginMark + "\n" + table + "\n" + endMark + "\nThe end.\n"
-		if got, err := os.ReadFile(path); err != nil || string(got) != want {
-			t.Errorf("page is %q, error %v, want %q", got, err, want)
-		}
-	}
-	files, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(files) != 1 {
-		t.Errorf("left %v beside the page, error %v", files, err)
-	}
-}
-
-func TestAPageWithoutMarksStaysAsItIs(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page.md")
-	for _, page := range []string{"", beginMark, endMark, endMark + beginMark, "<!-- bench: begin -->" + endMark} {
-		if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := rewrite(path, []byte("table\n")); err == nil || !strings.Contains(err.Error(), "page.md") {
-			t.Errorf("page %q: error %v, want one that names the page", page, err)
-		}
-		if got, err := os.ReadFile(path); err != nil || string(got) != page {
-			t.Errorf("page %q became %q, error %v", page, got, err)
 		}
 	}
 }
