@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -15,66 +16,49 @@ const redrawEvery = 100 * time.Millisecond
 
 // A bar is the view for a terminal: one line, drawn again and again, that leaves only the summary behind.
 type bar struct {
-	w    io.Writer
-	pool *mpb.Progress
-	line *mpb.Bar
-	now  atomic.Pointer[moment] // what to draw
-}
-
-type moment struct {
-	counts fetch.Counts
-	took   time.Duration
+	w     io.Writer
+	pool  *mpb.Progress
+	line  *mpb.Bar
+	now   atomic.Pointer[moment] // what to draw
+	drawn atomic.Int64           // the columns of the line that is on the screen; 0: there is none, or not right above
 }
 
 func newBar(w io.Writer, opts ...mpb.ContainerOption) *bar {
 	b := &bar{w: w}
 	b.now.Store(new(moment))
 	b.pool = mpb.New(append([]mpb.ContainerOption{mpb.WithOutput(w), mpb.WithRefreshRate(redrawEvery)}, opts...)...)
-	b.line = b.pool.AddBar(0,
-		// The terminal may have put a ^C below the line, and with it the cursor two columns to the right. From there the line would
-		// be drawn across the edge of the terminal, and its first half would stay.
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return "\r" + b.now.Load().share() })),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return b.now.Load().numbers() })),
-	)
+	b.line = b.pool.MustAdd(0, mpb.BarFillerFunc(b.fill), mpb.BarFillerTrim())
 	return b
 }
 
-// share is the part of the run that is done, once that is known.
-func (m *moment) share() string {
-	if c := m.counts; c.AllRead && c.Read > 0 {
-		return fmt.Sprintf("%3d%%", 100*c.Done()/c.Read)
+// fill writes the line. What went before it has taken back one row.
+func (b *bar) fill(w io.Writer, stat decor.Statistics) error {
+	// The terminal may have put a ^C below the line, and with it the cursor two columns to the right. From there the line would
+	// be drawn across the edge of the terminal, and its first half would stay.
+	s := "\r"
+	if was := int(b.drawn.Load()); stat.AvailableWidth > 0 && was > stat.AvailableWidth {
+		// The window was made narrower than the line on it, which now takes more rows than one.
+		s += "\x1b[" + strconv.Itoa((was-1)/stat.AvailableWidth) + "A\x1b[J"
 	}
-	return "  ?%"
-}
-
-func (m *moment) numbers() string {
-	c := m.counts
-	of := number(c.Read)
-	if !c.AllRead {
-		of += "+"
-	}
-	s := fmt.Sprintf("%s of %s, %s failed, %s active", number(c.Done()), of, number(c.Failed), number(c.Running))
-	if c.Resting > 0 {
-		s += ", " + plural(c.Resting, "host") + " resting"
-	}
-	return s + fmt.Sprintf(" %d:%02d", int(m.took.Minutes()), int(m.took.Seconds())%60)
+	line := b.now.Load().line(stat.AvailableWidth)
+	b.drawn.Store(int64(len(line)))
+	_, err := io.WriteString(w, s+line)
+	return err
 }
 
 func (b *bar) period() time.Duration { return redrawEvery }
 
-func (b *bar) show(c fetch.Counts, took time.Duration) {
-	b.now.Store(&moment{c, took})
-	if c.AllRead {
-		// The bar must not take itself for complete: it goes when the run does.
-		b.line.SetTotal(c.Read+1, false)
-		b.line.SetCurrent(c.Done())
-	}
-}
+func (b *bar) show(m moment) { b.now.Store(&m) }
 
-func (b *bar) stopping(c fetch.Counts, grace time.Duration) {
-	notice := "\r" + stopNotice(c, grace)
-	if _, err := io.WriteString(b.pool, notice); err != nil { // the bar is gone
-		io.WriteString(b.w, notice)
+func (b *bar) status(m moment) { b.above("mettle: " + statusLine(m) + "\n") }
+
+func (b *bar) stopping(c fetch.Counts, grace time.Duration) { b.above(stopNotice(c, grace)) }
+
+// above writes lines above the bar.
+func (b *bar) above(lines string) {
+	b.drawn.Store(0)                                              // it comes between
+	if _, err := io.WriteString(b.pool, "\r"+lines); err != nil { // the bar is gone
+		io.WriteString(b.w, "\r"+lines)
 	}
 }
 

@@ -79,6 +79,8 @@ written, 130 or 143 interrupted.`,
 }
 
 func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
+	asked, unask := askedForStatus()
+	defer unask()
 	in, err := openInputs(cmd.InOrStdin(), names)
 	if err != nil {
 		return err
@@ -102,7 +104,7 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 	c.Grace, c.Patience = max(c.Grace, 1), max(c.Patience, 1) // Config takes 0 for its defaults
 	c.Meter = new(fetch.Meter)
 	shared := in.terminal || out.terminal()
-	shown := newMonitor(newView(f.progress, stderr, shared), c.Meter.Counts)
+	shown := newMonitor(newView(f.progress, stderr, shared), c.Meter.Counts, asked)
 	ctx, signals := onInterrupt(cmd.Context(), func() { shown.stopping(f.config.Grace) })
 	c.Stop = signals.stop
 	counts, err := fetch.Run(ctx, c, in.source, out.Sink)

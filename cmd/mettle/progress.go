@@ -23,7 +23,8 @@ const (
 // A view shows a run on stderr. Its methods are not called at the same time as each other.
 type view interface {
 	period() time.Duration // between two calls of show; 0: none
-	show(c fetch.Counts, took time.Duration)
+	show(m moment)
+	status(m moment) // somebody asks now
 	stopping(c fetch.Counts, grace time.Duration)
 	end(c fetch.Counts, took time.Duration) // the last call
 }
@@ -47,27 +48,34 @@ type monitor struct {
 	view   view
 	counts func() fetch.Counts
 	begun  time.Time
-	mu     sync.Mutex // around calls of view
+	mu     sync.Mutex // around calls of view, and pace
+	pace   pace
+	halted bool // what is left is for another run
 	over   chan struct{}
 	done   sync.WaitGroup
 }
 
-func newMonitor(v view, counts func() fetch.Counts) *monitor {
+// newMonitor starts to show the counts. Whatever the view, it shows them when a value comes from asked, which may be nil.
+func newMonitor(v view, counts func() fetch.Counts, asked <-chan os.Signal) *monitor {
 	m := &monitor{view: v, counts: counts, begun: time.Now(), over: make(chan struct{})}
-	if every := v.period(); every > 0 {
-		m.done.Go(func() {
+	m.done.Go(func() {
+		var due <-chan time.Time
+		if every := v.period(); every > 0 {
 			tick := time.NewTicker(every)
 			defer tick.Stop()
-			for {
-				select {
-				case <-tick.C:
-					m.with(func() { v.show(counts(), time.Since(m.begun)) })
-				case <-m.over:
-					return
-				}
+			due = tick.C
+		}
+		for {
+			select {
+			case <-due:
+				m.with(func() { v.show(m.moment()) })
+			case <-asked:
+				m.with(func() { v.status(m.moment()) })
+			case <-m.over:
+				return
 			}
-		})
-	}
+		}
+	})
 	return m
 }
 
@@ -77,9 +85,21 @@ func (m *monitor) with(f func()) {
 	f()
 }
 
+// moment is how things stand now.
+func (m *monitor) moment() moment {
+	now := m.pace.at(m.counts(), time.Since(m.begun))
+	if m.halted {
+		now.left = 0
+	}
+	return now
+}
+
 // stopping says that the run is about to end early.
 func (m *monitor) stopping(grace time.Duration) {
-	m.with(func() { m.view.stopping(m.counts(), grace) })
+	m.with(func() {
+		m.halted = true
+		m.view.stopping(m.counts(), grace)
+	})
 }
 
 // close shows the final counts.
@@ -92,9 +112,10 @@ func (m *monitor) close(c fetch.Counts) {
 // quietView says only what follows from something that the user did.
 type quietView struct{ w io.Writer }
 
-func (v quietView) period() time.Duration            { return 0 }
-func (v quietView) show(fetch.Counts, time.Duration) {}
-func (v quietView) end(fetch.Counts, time.Duration)  {}
+func (v quietView) period() time.Duration           { return 0 }
+func (v quietView) show(moment)                     {}
+func (v quietView) end(fetch.Counts, time.Duration) {}
+func (v quietView) status(m moment)                 { fmt.Fprintf(v.w, "mettle: %s\n", statusLine(m)) }
 func (v quietView) stopping(c fetch.Counts, grace time.Duration) {
 	io.WriteString(v.w, stopNotice(c, grace))
 }
@@ -103,9 +124,7 @@ func (v quietView) stopping(c fetch.Counts, grace time.Duration) {
 type plainView struct{ quietView }
 
 func (v plainView) period() time.Duration { return 5 * time.Second }
-func (v plainView) show(c fetch.Counts, took time.Duration) {
-	fmt.Fprintf(v.w, "mettle: %s\n", statusLine(c, took))
-}
+func (v plainView) show(m moment)         { v.status(m) }
 func (v plainView) end(c fetch.Counts, took time.Duration) {
 	fmt.Fprintf(v.w, "mettle: %s\n", summary(c, took))
 }
@@ -116,10 +135,11 @@ type jsonView struct {
 	stopped bool // by a signal
 }
 
-func (v *jsonView) period() time.Duration                   { return time.Second }
-func (v *jsonView) show(c fetch.Counts, took time.Duration) { v.write(c, took, false) }
-func (v *jsonView) end(c fetch.Counts, took time.Duration)  { v.write(c, took, true) }
-func (v *jsonView) stopping(fetch.Counts, time.Duration)    { v.stopped = true }
+func (v *jsonView) period() time.Duration                  { return time.Second }
+func (v *jsonView) show(m moment)                          { v.write(m.counts, m.took, false) }
+func (v *jsonView) status(m moment)                        { v.show(m) }
+func (v *jsonView) end(c fetch.Counts, took time.Duration) { v.write(c, took, true) }
+func (v *jsonView) stopping(fetch.Counts, time.Duration)   { v.stopped = true }
 
 func (v *jsonView) write(c fetch.Counts, took time.Duration, final bool) {
 	json.NewEncoder(v.w).Encode(struct { // nobody is there to hear of an error on stderr

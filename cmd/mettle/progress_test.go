@@ -2,13 +2,17 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/mettle-go/mettle/fetch"
 	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
 )
 
 // halfway is a run in its middle, as a function of nothing.
@@ -31,7 +35,7 @@ func TestProgressOverTime(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
-			m := newMonitor(newView(kind, &out, false), halfway)
+			m := newMonitor(newView(kind, &out, false), halfway, nil)
 			time.Sleep(12 * time.Second)
 			m.stopping(10 * time.Second)
 			time.Sleep(300 * time.Millisecond)
@@ -46,7 +50,7 @@ func TestProgressOverTime(t *testing.T) {
 func TestJSONProgressIsOneObjectASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		m := newMonitor(newView(progressJSON, &out, false), halfway)
+		m := newMonitor(newView(progressJSON, &out, false), halfway, nil)
 		time.Sleep(2500 * time.Millisecond)
 		m.stopping(10 * time.Second)
 		m.close(finished())
@@ -63,17 +67,122 @@ func TestJSONProgressIsOneObjectASecond(t *testing.T) {
 }
 
 func TestBarLine(t *testing.T) {
-	unknown := moment{halfway(), 65 * time.Second}
-	if got, want := unknown.share()+"|"+unknown.numbers(), "  ?%|1,216 of 5,000+, 12 failed, 64 active, 3 hosts resting 1:05"; got != want {
-		t.Errorf("while reading: %s, want %s", got, want)
-	}
-	known := unknown
+	reading := moment{counts: halfway(), took: 65 * time.Second}
+	known := reading
 	known.counts.AllRead, known.counts.Resting = true, 0
-	if got, want := known.share()+"|"+known.numbers(), " 24%|1,216 of 5,000, 12 failed, 64 active 1:05"; got != want {
-		t.Errorf("all read: %s, want %s", got, want)
+	fast := known
+	fast.bytes, fast.left = 12.34e6, 200*time.Second
+	resting := fast
+	resting.counts.Resting = 3
+	fine := fast
+	fine.counts.Failed = 0
+	big := fast
+	big.counts.Read, big.counts.OK, big.counts.Failed, big.left = 10_000_000, 9_876_543, 12_345, 26*time.Hour
+	for _, tt := range []struct {
+		m       moment
+		columns int
+		want    string
+	}{
+		{reading, 80, "  ?% [------------] 1,216 of 5,000+, 12 failed, 64 active, 3 hosts resting, 1:05"},
+		{known, 80, " 24% [======>-----------------------] 1,216 of 5,000, 12 failed, 64 active, 1:05"},
+		{fast, 80, " 24% [==>-------------] 1,216 of 5,000, 12 failed, 64 active, 12 MB/s, 3:20 left"},
+		{fast, 500, " 24% [==>-------------] 1,216 of 5,000, 12 failed, 64 active, 12 MB/s, 3:20 left"},
+		{resting, 80, " 24% [=>--------] 1,216 of 5,000, 12 failed, 3 hosts resting, 12 MB/s, 3:20 left"},
+		{fine, 80, " 24% [===>-------------] 1,204 of 5,000, 0 failed, 64 active, 12 MB/s, 3:20 left"},
+		{fast, 70, " 24% [===>-------------] 1,216 of 5,000, 12 failed, 12 MB/s, 3:20 left"},
+		{fast, 60, " 24% [==>-------------] 1,216 of 5,000, 12 failed, 3:20 left"},
+		{fast, 50, " 24% [===>-------------] 1,216 of 5,000, 12 failed"},
+		{fast, 40, " 24% [===>--------------] 1,216 of 5,000"},
+		{fast, 30, " 24% 1,216 of 5,000, 12 failed"},
+		{fine, 30, " 24% 1,204 of 5,000, 3:20 left"},
+		{fast, 20, " 24% 1,216 of 5,000"},
+		{fast, 9, " 24% 1,21"},
+		{fast, 0, ""},
+		{big, 80, " 98% [========>-] 9,888,888 of 10,000,000, 12,345 failed, 12 MB/s, 26:00:00 left"},
+	} {
+		got := tt.m.line(tt.columns)
+		if got != tt.want || len(got) > min(tt.columns, 80) {
+			t.Errorf("in %d columns it is\n%q, want\n%q", tt.columns, got, tt.want)
+		}
 	}
-	if empty := (&moment{counts: fetch.Counts{AllRead: true}}).share(); empty != "  ?%" {
+	if empty := (&moment{counts: fetch.Counts{AllRead: true}}).line(80); !strings.HasPrefix(empty, "  ?% [--") {
 		t.Errorf("share of nothing is %q", empty)
+	}
+}
+
+// Where the window is now narrower than the line on it, that line takes several rows.
+func TestBarTakesBackTheRowsOfAWiderLine(t *testing.T) {
+	b := newBar(io.Discard, mpb.WithAutoRefresh())
+	b.show(moment{counts: halfway()})
+	drawn := func(columns int) string {
+		var out bytes.Buffer
+		if err := b.fill(&out, decor.Statistics{AvailableWidth: columns}); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	b.drawn.Store(0)
+	for _, tt := range []struct {
+		columns int
+		want    string
+	}{{200, "\r  ?% ["}, {80, "\r  ?% ["}, {79, "\r\x1b[1A\x1b[J  ?% ["}, {26, "\r\x1b[3A\x1b[J  ?% 1,216"}, {25, "\r\x1b[1A\x1b[J  ?% 1,216"}, {80, "\r  ?% ["}} {
+		if got := drawn(tt.columns); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("in %d columns it draws %q, want %q", tt.columns, got, tt.want)
+		}
+	}
+	b.status(moment{}) // comes between the line and its next one
+	if got := drawn(30); !strings.HasPrefix(got, "\r  ?%") {
+		t.Errorf("after a line above it draws %q", got)
+	}
+	b.end(finished(), 0)
+}
+
+func TestDrawing(t *testing.T) {
+	for part, want := range map[float64]string{0: "[----]", 0.24: "[----]", 0.25: "[>---]", 0.5: "[=>--]", 0.99: "[==>-]", 1: "[====]"} {
+		if got := drawing(part, 6); got != want {
+			t.Errorf("drawing(%v) is %s, want %s", part, got, want)
+		}
+	}
+}
+
+// Speed is that of the last 20 seconds, and of this run.
+func TestPace(t *testing.T) {
+	var p pace
+	c := fetch.Counts{Read: 1000, Before: 500, OK: 500, AllRead: true}
+	if m := p.at(c, 500*time.Millisecond); m.bytes != 0 || m.left != 0 {
+		t.Errorf("half a second after the beginning: %+v", m)
+	}
+	at := time.Duration(0)
+	run := func(seconds int, done, bytes int64) (m moment) {
+		for range seconds * 10 {
+			at += 100 * time.Millisecond
+			if at%time.Second == 0 {
+				c.OK += done
+			}
+			c.Bytes += bytes / 10
+			m = p.at(c, at)
+		}
+		return m
+	}
+	if m := run(10, 2, 5_000_000); m.left != 240*time.Second || m.bytes != 5e6 {
+		t.Errorf("after 10s at 2 and 5 MB a second: %v left of %d, %v bytes a second, want 4m0s and 5e6", m.left, c.Left(), m.bytes)
+	}
+	if m := run(20, 1, 50_000); m.left != 460*time.Second || m.bytes < 49_000 || m.bytes > 51_000 {
+		t.Errorf("20s later at 1 and 50 kB: %v left of %d, %v bytes a second, want 7m40s and 50e3", m.left, c.Left(), m.bytes)
+	}
+	if m := run(40, 0, 0); m.left != 0 || m.bytes != 0 {
+		t.Errorf("after 40s of silence: %+v", m)
+	}
+	c.OK++
+	if m := p.at(c, at); m.left < time.Hour {
+		t.Errorf("at one in 20s there are %v left for %d", m.left, c.Left())
+	}
+	c.AllRead = false
+	if m := run(10, 1, 0); m.left != 0 {
+		t.Errorf("while the list is being read: %v left", m.left)
+	}
+	if len(p.past) > 22 {
+		t.Errorf("it remembers %d moments", len(p.past))
 	}
 }
 
@@ -81,18 +190,22 @@ func TestBarLine(t *testing.T) {
 func TestBarDrawsAndGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
+		asked := make(chan os.Signal)
 		m := newMonitor(newBar(&out, mpb.WithAutoRefresh()), func() fetch.Counts {
 			c := halfway()
 			c.AllRead = true
 			return c
-		})
+		}, asked)
 		time.Sleep(time.Second)
+		asked <- syscall.SIGUSR1
 		m.stopping(5 * time.Second)
 		time.Sleep(time.Second)
 		m.close(finished())
 		got := out.String()
 		for _, want := range []string{
-			" 24% [==>-----------] 1,216 of 5,000, 12 failed, 64 active, 3 hosts resting 0:00\n",
+			" 24% [==>----------] 1,216 of 5,000, 12 failed, 64 active, 3 hosts resting, 0:00\n",
+			"\rmettle: 1,204 ok, 12 failed of 5,000 in 1s, 64 running, 3 hosts resting, 0:03 left\n",
+			" 24% [==>----------] 1,216 of 5,000, 12 failed, 64 active, 3 hosts resting, 0:01\n", // stopping
 			"\rmettle: stopping, 64 running requests may finish within 5s\nhint: ",
 		} {
 			if !strings.Contains(got, want) {
@@ -119,6 +232,27 @@ func TestBarDrawsAndGoes(t *testing.T) {
 	})
 }
 
+// Whatever the view, who asks gets an answer.
+func TestStatusWhenAsked(t *testing.T) {
+	for kind, want := range map[string]string{
+		progressNone:  "mettle: 1,204 ok, 12 failed of 5,000 read so far in 0.5s, 64 running, 3 hosts resting\n",
+		progressPlain: "mettle: 1,204 ok, 12 failed of 5,000 read so far in 0.5s, 64 running, 3 hosts resting\nmettle: 0 ok, ",
+		progressJSON:  `{"elapsed_ms":500,"read":5000,`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			asked := make(chan os.Signal)
+			m := newMonitor(newView(kind, &out, false), halfway, asked)
+			time.Sleep(500 * time.Millisecond)
+			asked <- syscall.SIGUSR1
+			m.close(fetch.Counts{})
+			if got := out.String(); !strings.HasPrefix(got, want) || kind == progressNone && got != want {
+				t.Errorf("%s says %q, want %q", kind, got, want)
+			}
+		})
+	}
+}
+
 func TestWording(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 7: "7", 999: "999", 1000: "1,000", 12345: "12,345", 1234567: "1,234,567"} {
 		if got := number(n); got != want {
@@ -131,6 +265,20 @@ func TestWording(t *testing.T) {
 	} {
 		if got := short(d); got != want {
 			t.Errorf("short(%v) is %s, want %s", d, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{
+		0: "0:00", 59999 * time.Millisecond: "0:59", time.Hour - 1: "59:59", time.Hour: "1:00:00", 99*time.Hour + 61*time.Second: "99:01:01", 100 * time.Hour: "4d",
+	} {
+		if got := clock(d); got != want {
+			t.Errorf("clock(%v) is %s, want %s", d, got, want)
+		}
+	}
+	for bytes, want := range map[float64]string{
+		1000: "1.0 kB/s", 9949: "9.9 kB/s", 9951: "10 kB/s", 999_499: "999 kB/s", 999_500: "1.0 MB/s", 12.34e6: "12 MB/s", 3.21e9: "3.2 GB/s", 5e15: "5000 TB/s",
+	} {
+		if got := speed(bytes); got != want {
+			t.Errorf("speed(%v) is %s, want %s", bytes, got, want)
 		}
 	}
 	if got, want := summary(halfway(), time.Hour), "1,204 ok, 12 failed (12 status), 3,784 still to do of 5,000 read so far in 1h0m0s"; got != want {

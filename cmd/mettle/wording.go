@@ -25,10 +25,17 @@ func summary(c fetch.Counts, took time.Duration) string {
 }
 
 // statusLine is a run so far in a line.
-func statusLine(c fetch.Counts, took time.Duration) string {
-	s := fmt.Sprintf("%s ok, %s failed of %s in %s, %s running", number(c.OK), number(c.Failed), total(c), short(took), number(c.Running))
+func statusLine(m moment) string {
+	c := m.counts
+	s := fmt.Sprintf("%s ok, %s failed of %s in %s, %s running", number(c.OK), number(c.Failed), total(c), short(m.took), number(c.Running))
 	if c.Resting > 0 {
 		s += ", " + plural(c.Resting, "host") + " resting"
+	}
+	if m.bytes > 0 {
+		s += ", " + speed(m.bytes)
+	}
+	if m.left > 0 {
+		s += ", " + clock(m.left) + " left"
 	}
 	return s
 }
@@ -92,4 +99,33 @@ func short(d time.Duration) string {
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + "s"
 	}
 	return d.Round(time.Second).String()
+}
+
+// clock is d as a clock shows it, which keeps its width from second to second.
+func clock(d time.Duration) string {
+	s := int64(d.Seconds())
+	switch {
+	case s < 60*60:
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	case s < 100*60*60:
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%dd", s/(24*60*60))
+}
+
+// speed is in the units that lines are sold in: powers of 1000.
+func speed(bytes float64) string {
+	unit := "kB/s"
+	for _, next := range []string{"MB/s", "GB/s", "TB/s"} {
+		if bytes < 999_500 {
+			break
+		}
+		bytes /= 1000
+		unit = next
+	}
+	bytes /= 1000
+	if bytes < 9.95 {
+		return fmt.Sprintf("%.1f %s", bytes, unit)
+	}
+	return fmt.Sprintf("%.0f %s", bytes, unit)
 }
