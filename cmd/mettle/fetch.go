@@ -103,8 +103,8 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 	}
 	c.Grace, c.Patience = max(c.Grace, 1), max(c.Patience, 1) // Config takes 0 for its defaults
 	c.Meter = new(fetch.Meter)
-	shared := in.terminal || out.terminal()
-	shown := newMonitor(newView(f.progress, stderr, shared), c.Meter.Counts, asked)
+	shared, piped := in.terminal || out.terminal(), (f.output == "" || f.output == "-") && isPipe(cmd.OutOrStdout())
+	shown := newMonitor(newView(f.progress, stderr, shared, piped), c.Meter.Counts, asked)
 	ctx, signals := onInterrupt(cmd.Context(), func() { shown.stopping(f.config.Grace) })
 	c.Stop = signals.stop
 	counts, err := fetch.Run(ctx, c, in.source, out.Sink)

@@ -30,9 +30,12 @@ type view interface {
 }
 
 // newView returns the view of that kind. A bar needs a terminal that can move its cursor, and that it does not share with results or
-// with a person who types: it would overwrite them.
-func newView(kind string, stderr io.Writer, shared bool) view {
+// with a person who types: it would overwrite them. Results that go into a pipe may well end there, as in mettle fetch | jq: only who
+// asks for a bar gets one.
+func newView(kind string, stderr io.Writer, shared, piped bool) view {
 	switch {
+	case kind == progressAuto && piped:
+		return plainView{quietView{stderr}}
 	case kind == progressJSON:
 		return &jsonView{w: stderr}
 	case kind == progressNone:

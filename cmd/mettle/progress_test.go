@@ -35,7 +35,7 @@ func TestProgressOverTime(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
-			m := newMonitor(newView(kind, &out, false), halfway, nil)
+			m := newMonitor(newView(kind, &out, false, false), halfway, nil)
 			time.Sleep(12 * time.Second)
 			m.stopping(10 * time.Second)
 			time.Sleep(300 * time.Millisecond)
@@ -50,7 +50,7 @@ func TestProgressOverTime(t *testing.T) {
 func TestJSONProgressIsOneObjectASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		m := newMonitor(newView(progressJSON, &out, false), halfway, nil)
+		m := newMonitor(newView(progressJSON, &out, false, false), halfway, nil)
 		time.Sleep(2500 * time.Millisecond)
 		m.stopping(10 * time.Second)
 		m.close(finished())
@@ -198,6 +198,7 @@ func TestBarDrawsAndGoes(t *testing.T) {
 		}, asked)
 		time.Sleep(time.Second)
 		asked <- syscall.SIGUSR1
+		synctest.Wait()
 		m.stopping(5 * time.Second)
 		time.Sleep(time.Second)
 		m.close(finished())
@@ -242,7 +243,7 @@ func TestStatusWhenAsked(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
 			asked := make(chan os.Signal)
-			m := newMonitor(newView(kind, &out, false), halfway, asked)
+			m := newMonitor(newView(kind, &out, false, false), halfway, asked)
 			time.Sleep(500 * time.Millisecond)
 			asked <- syscall.SIGUSR1
 			m.close(fetch.Counts{})
