@@ -90,13 +90,6 @@ func TestResumeWhatAnEarlierRunLeft(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, name string, b []byte) {
-	t.Helper()
-	if err := os.WriteFile(name, b, 0o666); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // What is noted outlives failures that have nothing to do with it, and only those.
 func TestWhatAFailedItemLeaves(t *testing.T) {
 	const n = 100_000
