@@ -41,6 +41,10 @@ func newTransport(c Config) *http.Transport {
 type leg struct {
 	task   *task
 	ticket ticket
+	begun  uint64 // how many requests to the host had begun, this one included
+	alone  bool   // no other one was running then
+	probe  bool   // the network is down as far as one knows
+	spaced bool   // requests to the host are spaced, so that redirects must not follow at once
 
 	followed bool // a redirect within the host: the item's own request has been answered
 	unsent   bool // the host was put on hold before the request went out: nothing happened
@@ -136,7 +140,7 @@ func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
 }
 
 // redirected is http.Client's CheckRedirect: a redirect within the host is followed, one that leads to another host, or meets its own on
-// hold, is left to the run, which asks the host's limits first. The request given here is the one to make next, with
+// hold or asked to be spared, is left to the run, which asks the host's limits first. The request given here is the one to make next, with
 // what may not go to a strange host already taken out.
 func (l *leg) redirected(req *http.Request, via []*http.Request) error {
 	if l.task.hops+len(via) >= maxRedirects {
@@ -145,7 +149,7 @@ func (l *leg) redirected(req *http.Request, via []*http.Request) error {
 	if via[0].Header.Get("Referer") == "" {
 		req.Header.Del("Referer") // net/http's own idea: nobody asked to tell one server of another
 	}
-	if hostOf(req.URL) != hostOf(via[0].URL) || clock.Now() < l.task.host.held.until() {
+	if hostOf(req.URL) != hostOf(via[0].URL) || l.spaced || clock.Now() < l.task.host.held.until() {
 		req.Response = nil // which would keep its connection and buffers as long as req waits
 		l.moved = req
 		l.task.hops += len(via)
@@ -164,7 +168,7 @@ type tracer struct {
 
 func (t tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	var trace httprule.Trace
-	trace.Init(!httprule.Repeatable(req.Method, req.Header)) // else nobody asks whether it was sent
+	trace.Init(true)
 	req = t.l.ask(req)
 	resp, err := t.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), &trace.Client)))
 	t.l.unseen = trace.Unsent()

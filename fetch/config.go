@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 	"unicode/utf8"
@@ -13,6 +14,9 @@ type Config struct {
 	Concurrency int
 	// PerHost is how many requests run at a time to one host (a name and port). 0 means 8.
 	PerHost int
+	// Rate is how many requests may begin in a second, over all hosts, and HostRate how many to one host, spaced evenly. Each attempt counts,
+	// and each redirect that is followed. 0 means no limit but the other ones. Starts may be 10 ms off their place, but never closer in the long run.
+	Rate, HostRate float64
 	// Attempts is how many times a URL is requested at most. 0 means 5; 1 means no retry.
 	Attempts int
 	// Timeout bounds one attempt, its body included; where redirects lead to other hosts, its part at each of them. 0 means
@@ -79,6 +83,14 @@ func (c Config) Validate() error {
 	}
 	if !utf8.ValidString(c.Dir) {
 		return fmt.Errorf("fetch: Config.Dir is %q, want UTF-8: records name it in JSON", c.Dir)
+	}
+	for _, f := range []struct {
+		name string
+		x    float64
+	}{{"Rate", c.Rate}, {"HostRate", c.HostRate}} {
+		if !(f.x >= 0) || math.IsInf(f.x, 1) {
+			return fmt.Errorf("fetch: Config.%s is %v, want 0 or more requests a second", f.name, f.x)
+		}
 	}
 	d := c.withDefaults()
 	if d.MaxPark < d.Park {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/internal/clock"
-	core "github.com/mettle-go/mettle/internal/core/retry"
 )
 
 // end decides what follows a request.
@@ -19,6 +18,9 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	h.running--
 	f.meter.running.Add(-1)
 	defer f.list(h)
+	if l.probe {
+		defer f.network.probed(l.ended) // unless it brought an answer
+	}
 	if l.unsent {
 		f.hear(h, l.ticket, mettle.Ignore, l.ended)
 		f.meter.waiting.Add(1)
@@ -37,7 +39,8 @@ func (f *run) end(ctx context.Context, l *leg) error {
 		}
 		return nil
 	}
-	f.hear(h, l.ticket, l.verdict(), l.ended)
+	spared := f.learn(l)
+	f.hear(h, l.ticket, f.verdict(l), l.ended)
 	failure := l.failure(f.cfg.MaxHint)
 	t.record(l, failure)
 	f.meter.bytes.Add(l.bytes)
@@ -53,17 +56,12 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	if l.hint > 0 && l.hint <= f.cfg.MaxHint {
 		f.hold(h, l.ended, l.hint)
 	}
-	if failure != nil && l.again(failure) {
-		if l.progress {
-			t.free++
-		}
-		wait, stop := f.plan.Decide(core.Failure{
-			N: len(t.attempts) - t.free, Left: -1, Waited: t.wait, Draw: rand.Uint64(),
-		})
-		if stop == core.Go {
-			f.retry(t, l.ended, wait)
-			return nil
-		}
+	if (spared || l.progress) && failure != nil {
+		t.free++
+	}
+	if used := t.used(&f.network); failure != nil && used < f.cfg.Attempts && l.again(failure) {
+		f.retry(t, l.ended, f.backoff.Wait(max(1, used, t.limited), t.wait, rand.Uint64()))
+		return nil
 	}
 	f.forget(t)
 	return f.write(t.final(l, failure))

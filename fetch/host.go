@@ -22,6 +22,11 @@ type host struct {
 	tasks   int  // in memory, waiting anywhere or running
 	listed  bool // in run.ready
 	alarmed bool // in run.alarms
+	resting bool // and for so long that it is worth telling
+
+	begun  uint64 // requests so far
+	starts spacing
+	pace   pace
 
 	held      hold
 	breaker   breaker.State
@@ -47,6 +52,7 @@ const never = clock.Unread
 type ticket struct {
 	generation uint64 // of the host's breaker
 	counted    bool   // the breaker waits for the verdict
+	volley     uint64 // of the host's pace
 }
 
 // admit decides whether a request may go to h now. If not, it says when to ask again, or never if only the end of a
@@ -55,9 +61,10 @@ func (f *run) admit(h *host, now clock.Instant) (t ticket, ok bool, again clock.
 	if h.running >= f.cfg.PerHost {
 		return t, false, never
 	}
-	if until := h.held.until(); now < until {
+	if until := max(h.held.until(), h.starts.next(f.gap(h, now))); now < until {
 		return t, false, until
 	}
+	t.volley = h.pace.volley
 	if h.down && now.Sub(h.downSince) >= f.cfg.Patience {
 		// The URLs have waited for their host as long as they may: each now takes its own chances.
 		return t, true, never
@@ -67,7 +74,16 @@ func (f *run) admit(h *host, now clock.Instant) (t ticket, ok bool, again clock.
 	if !a.Admitted {
 		return t, false, clock.Instant(state.Again(state.Word))
 	}
-	return ticket{generation: a.Token, counted: true}, true, never
+	t.generation, t.counted = a.Token, true
+	return t, true, never
+}
+
+// gap is the least time between two requests to h.
+func (f *run) gap(h *host, now clock.Instant) time.Duration {
+	if h.pace.obstinate(now, f.cfg.Patience) {
+		return f.hostEvery
+	}
+	return max(f.hostEvery, h.pace.gap)
 }
 
 // hear tells h's breaker how a request ended.

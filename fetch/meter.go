@@ -10,6 +10,7 @@ type Meter struct {
 	read, before, ok, failed, attempts, bytes atomic.Int64
 	running, waiting, resting                 atomic.Int64
 	ended                                     atomic.Bool // the input
+	offline                                   atomic.Bool
 
 	mu    sync.Mutex
 	kinds map[Kind]int64
@@ -27,7 +28,8 @@ type Counts struct {
 	Bytes    int64          // of bodies received
 	Running  int64          // requests running now
 	Waiting  int64          // items waiting now
-	Resting  int64          // hosts left alone now: on hold, or parked
+	Resting  int64          // hosts left alone now for a second or more: on hold, parked, or asked slowly
+	Offline  bool           // our own network seems to be down
 }
 
 // Done is how many items have their record.
@@ -42,7 +44,7 @@ func (m *Meter) Counts() Counts {
 	c := Counts{
 		Before: m.before.Load(),
 		OK:     m.ok.Load(), Failed: m.failed.Load(), Attempts: m.attempts.Load(), Bytes: m.bytes.Load(),
-		Running: m.running.Load(), Waiting: m.waiting.Load(), Resting: m.resting.Load(), AllRead: m.ended.Load(),
+		Running: m.running.Load(), Waiting: m.waiting.Load(), Resting: m.resting.Load(), AllRead: m.ended.Load(), Offline: m.offline.Load(),
 	}
 	c.Read = m.read.Load()
 	m.mu.Lock()

@@ -11,7 +11,6 @@ import (
 	"github.com/mettle-go/mettle/internal/clock"
 	"github.com/mettle-go/mettle/internal/core/backoff"
 	"github.com/mettle-go/mettle/internal/core/breaker"
-	core "github.com/mettle-go/mettle/internal/core/retry"
 )
 
 // How a run can end early.
@@ -70,7 +69,7 @@ func Run(ctx context.Context, c Config, src Source, sink Sink) (Counts, error) {
 type run struct {
 	cfg     Config
 	sink    Sink
-	plan    core.Plan
+	backoff backoff.Schedule
 	breaker breaker.Machine
 	buffers sync.Pool // of *[]byte
 	store   *store    // nil: bodies are not kept
@@ -83,6 +82,10 @@ type run struct {
 	in      <-chan arrival // input, until its end
 	readErr error          // how the input ended, if not well
 
+	every, hostEvery time.Duration // between starts; 0: no limit
+	starts           spacing
+
+	network   outage
 	hosts     map[string]*host
 	claims    map[string]*claim // by the path of the file
 	ready     fifo[*host]       // hosts that may have something to start
@@ -108,9 +111,9 @@ type arrival struct {
 func newRun(c Config, sink Sink) *run {
 	f := &run{
 		cfg: c, sink: sink, meter: c.Meter,
-		plan: core.Plan{Attempts: c.Attempts, Backoff: backoff.Schedule{
-			Base: c.Backoff, Factor: 2, Max: c.MaxBackoff, Jitter: backoff.Full,
-		}},
+		backoff: backoff.Schedule{Base: c.Backoff, Factor: 2, Max: c.MaxBackoff, Jitter: backoff.Full},
+		every:   interval(c.Rate), hostEvery: interval(c.HostRate),
+		network: outage{park: c.Park, most: c.MaxPark, patience: c.Patience},
 		// More failures in a row than one reset connection pool brings.
 		breaker: breaker.Machine{
 			Trip: breaker.Consecutive(max(16, 2*c.PerHost)), Cooldown: c.Park, MaxCooldown: c.MaxPark, Probes: 1, Successes: 1,
@@ -175,7 +178,7 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 		if f.pending >= f.cfg.Window || f.stopped {
 			from = nil
 		}
-		if at, ok := f.due(); ok {
+		if at, ok := f.due(now); ok {
 			wake.Reset(at.Sub(now))
 		} else {
 			wake.Stop()
@@ -230,9 +233,15 @@ func (f *run) over() (bool, error) {
 }
 
 // due returns when something is to be done next, whatever else happens.
-func (f *run) due() (at clock.Instant, ok bool) {
+func (f *run) due(now clock.Instant) (at clock.Instant, ok bool) {
 	if len(f.alarms) > 0 && !f.stopped {
 		at, ok = f.alarms[0].at, true
+	}
+	if f.ready.len > 0 && f.running < f.cfg.Concurrency && !f.stopped {
+		// What start left there waits for the run's rate or for the network.
+		if next := f.opens(now); !ok || next < at {
+			at, ok = next, true
+		}
 	}
 	if next := f.flushed.Add(flushEvery); f.unflushed && (!ok || next < at) {
 		at, ok = next, true

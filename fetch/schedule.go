@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/mettle-go/mettle"
 	"github.com/mettle-go/mettle/group"
@@ -74,7 +75,8 @@ func (f *run) sweep() {
 	}
 	now := clock.Now()
 	for name, h := range f.hosts {
-		spared := now < h.held.until() || h.down && now.Sub(h.downSince) < f.cfg.Patience
+		spared := now < h.held.until() || now < h.starts.next(f.hostEvery) || h.pace.gap > 0 && !h.pace.quiet(now) ||
+			h.down && now.Sub(h.downSince) < f.cfg.Patience
 		if h.tasks == 0 && !h.listed && !h.alarmed && !spared {
 			delete(f.hosts, name)
 		}
@@ -113,10 +115,13 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 			continue
 		}
 		a.host.alarmed = false
-		f.meter.resting.Add(-1)
+		if a.host.resting {
+			a.host.resting = false
+			f.meter.resting.Add(-1)
+		}
 		f.list(a.host)
 	}
-	for f.running < f.cfg.Concurrency && f.ready.len > 0 {
+	for f.running < f.cfg.Concurrency && f.ready.len > 0 && f.opens(now) <= now {
 		h := f.ready.pop()
 		h.listed = false
 		if h.queue.len == 0 {
@@ -126,7 +131,10 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 		if !ok {
 			if again != never && !h.alarmed {
 				h.alarmed = true
-				f.meter.resting.Add(1)
+				if again.Sub(now) >= worthTelling {
+					h.resting = true
+					f.meter.resting.Add(1)
+				}
 				f.alarms.set(alarm{at: again, host: h})
 			}
 			continue // listed again by that alarm, or by the end of a running request
@@ -137,6 +145,18 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 		f.list(h)
 	}
 	return nil
+}
+
+// worthTelling is for how long a host is left alone that counts as resting. Shorter waits are mere spacing.
+const worthTelling = time.Second
+
+// opens returns when a request to any host may begin: at once, or when the run's rate or the network allow it.
+func (f *run) opens(now clock.Instant) clock.Instant {
+	at := f.starts.next(f.every)
+	if ok, again := f.network.admits(now); !ok {
+		at = max(at, again)
+	}
+	return at
 }
 
 // launch sends t's next request.
@@ -155,13 +175,21 @@ func (f *run) launch(ctx context.Context, g *group.Group, t *task, admitted tick
 		}
 		t.next = req
 	}
+	h := t.host
+	gap := f.gap(h, now)
+	f.starts.take(now, f.every)
+	h.starts.take(now, gap)
 	f.running++
-	t.host.running++
+	h.running++
+	h.begun++
 	f.meter.running.Add(1)
 	if f.running > f.workers {
 		f.workers++
 		g.Go(func(context.Context) error { f.work(ctx); return nil })
 	}
-	f.legs <- &leg{task: t, ticket: admitted}
+	f.legs <- &leg{
+		task: t, ticket: admitted, probe: f.network.begin(now), spaced: f.every > 0 || gap > 0,
+		begun: h.begun, alone: h.running == 1,
+	}
 	return nil
 }

@@ -24,8 +24,16 @@ type task struct {
 	begun    clock.Instant
 	ended    clock.Instant // of the last attempt
 	wait     time.Duration // decided after the last attempt
-	free     int           // how many of attempts do not count
 	mistaken bool          // a whole body was not the one that Item.SHA256 is of
+
+	// What speaks for the item where its attempts are counted.
+	free      int    // attempts that do not count
+	limited   int    // answers 429
+	oks       uint64 // good answers of its host when the last of them came
+	doubts    int    // failures that may prove the network's
+	streak    uint64 // in which those came
+	exhausted bool   // there was a time at which our own resources were not enough
+	since     clock.Instant
 }
 
 // record adds l to the task's attempts: a new one, or the rest of one that went on at another host.
