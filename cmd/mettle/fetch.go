@@ -62,6 +62,8 @@ written, 130 or 143 interrupted.`,
 	flags.SortFlags = false
 	flags.VarP(count(&f.config.Concurrency, 64), "concurrency", "c", "run at most `N` requests at a time")
 	flags.Var(count(&f.config.PerHost, 8), "per-host", "run at most `N` requests at a time to one host")
+	flags.Var(perSecond(&f.config.Rate), "rate", "begin at most that many requests a second: 50, 50/s, 30/m, 1000/h")
+	flags.Var(perSecond(&f.config.HostRate), "host-rate", "begin at most that many requests a second to one host")
 	flags.Var(count(&f.config.Attempts, 5), "attempts", "request a URL at most `N` times")
 	flags.Var(span(&f.config.Timeout, 30*time.Second, false), "timeout", "end an attempt after that time")
 	flags.Var(span(&f.config.Stall, 15*time.Second, false), "stall", "end an attempt whose body brings nothing for that time")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -84,6 +85,22 @@ func span(to *time.Duration, def time.Duration, zero bool) value[time.Duration] 
 			return 0, errors.New("want more than 0")
 		}
 		return d, nil
+	}}
+}
+
+// perSecond is a rate, by default in a second: 50, 50/s, 30/m, 1000/h.
+func perSecond(to *float64) value[float64] {
+	return value[float64]{to: to, kind: "RATE", parse: func(s string) (float64, error) {
+		n, per, _ := strings.Cut(s, "/")
+		unit, known := map[string]float64{"s": 1, "m": 60, "h": 3600}[per]
+		if n == s {
+			unit, known = 1, true
+		}
+		rate, err := strconv.ParseFloat(n, 64)
+		if err != nil || !known || !(rate > 0) || math.IsInf(rate, 1) {
+			return 0, errors.New("want a number above 0, in a second, or with /s, /m or /h")
+		}
+		return rate / unit, nil
 	}}
 }
 

@@ -111,8 +111,9 @@ func (m *moment) numbers(columns int) string {
 	if c.Failed == 0 {
 		list[1].rank = 6
 	}
-	if c.Resting > 0 {
-		list[3].text = plural(c.Resting, "host") + " resting"
+	list[3].text = strings.TrimPrefix(pauses(c), ", ")
+	if c.Offline { // then nothing else tells as much
+		list[3].rank = 1
 	}
 	if m.bytes > 0 {
 		list[4].text = speed(m.bytes)

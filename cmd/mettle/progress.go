@@ -159,10 +159,11 @@ func (v *jsonView) write(c fetch.Counts, took time.Duration, final bool) {
 		Running   int64                `json:"running"`
 		Waiting   int64                `json:"waiting"`
 		Resting   int64                `json:"resting"`
+		Offline   bool                 `json:"offline"`
 		Stopping  bool                 `json:"stopping"`
 		Final     bool                 `json:"final"`
 	}{
 		took.Milliseconds(), c.Read, c.Before, c.AllRead, c.OK, c.Failed, c.Left(), c.Kinds, c.Attempts, c.Bytes,
-		c.Running, c.Waiting, c.Resting, v.stopped, final,
+		c.Running, c.Waiting, c.Resting, c.Offline, v.stopped, final,
 	})
 }

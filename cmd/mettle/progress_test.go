@@ -56,7 +56,7 @@ func TestJSONProgressIsOneObjectASecond(t *testing.T) {
 		m.close(finished())
 		lines := strings.SplitAfter(out.String(), "\n")
 		want := `{"elapsed_ms":2000,"read":5000,"before":0,"all_read":false,"ok":1204,"failed":12,"left":3784,"kinds":{"status":12},` +
-			`"attempts":1300,"bytes":9,"running":64,"waiting":3720,"resting":3,"stopping":false,"final":false}` + "\n"
+			`"attempts":1300,"bytes":9,"running":64,"waiting":3720,"resting":3,"offline":false,"stopping":false,"final":false}` + "\n"
 		if len(lines) != 4 || lines[1] != want {
 			t.Errorf("%d lines, the second\n%swant 3 and\n%s", len(lines)-1, lines[1], want)
 		}

@@ -28,14 +28,24 @@ func summary(c fetch.Counts, took time.Duration) string {
 func statusLine(m moment) string {
 	c := m.counts
 	s := fmt.Sprintf("%s ok, %s failed of %s in %s, %s running", number(c.OK), number(c.Failed), total(c), short(m.took), number(c.Running))
-	if c.Resting > 0 {
-		s += ", " + plural(c.Resting, "host") + " resting"
-	}
+	s += pauses(c)
 	if m.bytes > 0 {
 		s += ", " + speed(m.bytes)
 	}
 	if m.left > 0 {
 		s += ", " + clock(m.left) + " left"
+	}
+	return s
+}
+
+// pauses says what a run waits for.
+func pauses(c fetch.Counts) string {
+	s := ""
+	if c.Resting > 0 {
+		s += ", " + plural(c.Resting, "host") + " resting"
+	}
+	if c.Offline {
+		s += ", network down"
 	}
 	return s
 }
