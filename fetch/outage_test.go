@@ -108,7 +108,7 @@ func TestWhileOurNetworkIsDownNoAttemptIsUsedUp(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var c counter
 			w := c.down(time.Second, 61*time.Second, err)
-			for u, r := range fetchAll(t, Config{Attempts: 2}, w, many(20_000, "http://host%d.test/")...) {
+			for u, r := range fetchAll(t, Config{Attempts: 2}, w, many(8000, "http://host%d.test/")...) {
 				if !r.OK {
 					t.Fatalf("%v: %s: %v after %d attempts", err, u, r.Error, len(r.Attempts))
 				}
@@ -171,6 +171,7 @@ func TestTheRunSaysThatTheNetworkIsDown(t *testing.T) {
 		}()
 		fetchAll(t, Config{Meter: &m}, w, many(100, "http://host%d.test/")...)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		got := strings.Join(slices.Compact(slices.Clone(seen)), " ")
 		if got != "true false" || seen[25] != "true" {
 			t.Errorf("Offline was %s", got)
@@ -284,6 +285,7 @@ func TestTimeoutsWhileConnectingAreASign(t *testing.T) {
 				t.Errorf("%s: %v after %d attempts", u, r.Error, len(r.Attempts))
 			}
 		}
+		synctest.Wait()
 		if !down {
 			t.Error("nobody noticed the outage")
 		}
