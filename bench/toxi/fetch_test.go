@@ -4,9 +4,14 @@ package toxi
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -110,6 +115,9 @@ func (l *line) fetch(n, size int) {
 		if !r.OK || !r.Complete || r.Bytes != int64(size) || r.SHA256 != want.SHA256 {
 			l.t.Errorf("%s is %s, %d bytes, %s; %v", r.URL, r.Outcome, r.Bytes, r.SHA256, r.Error)
 		}
+		if l.config.Dir != "" {
+			l.saved(r, want.SHA256)
+		}
 		for i, a := range r.Attempts {
 			if a.N != i+1 || (a.Error == "") != (i == len(r.Attempts)-1) {
 				l.t.Errorf("%s: attempt %d of %d is %+v", r.URL, i+1, len(r.Attempts), a)
@@ -118,6 +126,45 @@ func (l *line) fetch(n, size int) {
 		if saw := l.server.Requests(r.URL); saw > int64(len(r.Attempts)) || saw < int64(len(r.Attempts)) && !l.unseen {
 			l.t.Errorf("%s has %d attempts, the server saw %d", r.URL, len(r.Attempts), saw)
 		}
+	}
+}
+
+// memory is a directory in memory, if there is one: every piece of a file is synced, which is not what is tested here and takes a disk long.
+func memory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "toxi-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// saved wants the record's file to be whole.
+func (l *line) saved(r *fetch.Record, sum string) {
+	l.t.Helper()
+	body, err := os.ReadFile(r.Path)
+	if got := sha256.Sum256(body); err != nil || hex.EncodeToString(got[:]) != sum {
+		l.t.Errorf("%s is %d bytes in %q: %x, want %s; %v", r.URL, len(body), r.Path, got, sum, err)
+	}
+}
+
+// tidy wants nothing but n bodies to be in the directory.
+func (l *line) tidy(n int) {
+	l.t.Helper()
+	left := 0
+	filepath.WalkDir(l.config.Dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			l.t.Error(err)
+		} else if !e.IsDir() {
+			left++
+		}
+		if strings.Contains(path, ".part") {
+			l.t.Errorf("%s is left", path)
+		}
+		return nil
+	})
+	if left < n {
+		l.t.Errorf("there are %d files, want %d", left, n)
 	}
 }
 
@@ -189,6 +236,56 @@ func TestConnectionsThatEnd(t *testing.T) {
 		if n := l.failures(fetch.KindTruncated, fetch.KindReset); n < 50 {
 			t.Errorf("connections end after %d bytes, and only %d attempts failed", limit, n)
 		}
+	}
+}
+
+// No connection brings a whole file. What one has brought is kept, and the next goes on from there.
+func TestSavedOverConnectionsThatEnd(t *testing.T) {
+	l := newLine(t, `{"type":"limit_data","attributes":{"bytes":30011}}`)
+	l.config.Dir = memory(t)
+	l.fetch(20, 100_000)
+	l.tidy(20)
+	if n := l.failures(fetch.KindTruncated, fetch.KindReset); n < 20*3 {
+		t.Errorf("%d attempts failed, want 3 or more for each file", n)
+	}
+	for _, r := range l.records {
+		if len(r.Attempts) > 8 {
+			t.Errorf("%s took %d attempts of 30 kB each for 100 kB", r.URL, len(r.Attempts))
+		}
+	}
+}
+
+// What brings a megabyte closer to the end uses up no attempt.
+func TestSavedPieceByPiece(t *testing.T) {
+	l := newLine(t, `{"type":"limit_data","attributes":{"bytes":1300000}}`)
+	l.config.Dir, l.config.Attempts = memory(t), 2
+	l.fetch(2, 12<<20)
+	l.tidy(2)
+	if n := l.failures(fetch.KindTruncated, fetch.KindReset); n < 2*9 {
+		t.Errorf("%d attempts failed, want 9 or more for each file", n)
+	}
+}
+
+// Files come slowly, so that the line that goes down cuts them anywhere.
+func TestSavedDownAndUp(t *testing.T) {
+	l := newLine(t, `{"type":"bandwidth","attributes":{"rate":4000}}`)
+	l.config.Dir, l.config.Attempts, l.unseen = memory(t), 8, true
+	l.written = func(n int) {
+		if n%40 == 20 {
+			l.proxy.Stop()
+		}
+	}
+	l.deny = func(n int) {
+		if n%30 == 0 {
+			if err := l.proxy.Start(); err != nil && err != toxiproxy.ErrProxyAlreadyStarted {
+				t.Error(err)
+			}
+		}
+	}
+	l.fetch(120, 150_000)
+	l.tidy(120)
+	if n := l.failures(fetch.KindRefused, fetch.KindReset, fetch.KindTruncated); n < 60 {
+		t.Errorf("%d attempts failed, want more", n)
 	}
 }
 
