@@ -36,9 +36,9 @@ type shard struct {
 
 type fingerprint [3]uint32
 
-func (p fingerprint) high() uint64 { return uint64(p[0])<<32 | uint64(p[1]) }
+func (p *fingerprint) high() uint64 { return uint64(p[0])<<32 | uint64(p[1]) }
 
-func (p fingerprint) compare(q fingerprint) int {
+func (p *fingerprint) compare(q *fingerprint) int {
 	if a, b := p.high(), q.high(); a != b {
 		return cmp.Compare(a, b)
 	}
@@ -79,7 +79,7 @@ func (x *index) number(kind Kind) int {
 func (x *index) seal() {
 	for i := range x.shards {
 		s := &x.shards[i]
-		slices.SortFunc(s.prints, fingerprint.compare)
+		slices.SortFunc(s.prints, func(a, b fingerprint) int { return a.compare(&b) })
 		s.taken = make([]uint64, (len(s.prints)+63)/64)
 	}
 }
@@ -91,22 +91,51 @@ func (x *index) take(id string) (kind Kind, ok bool) {
 	p, s := x.locate(maphash.String(x.seeds[0], id), maphash.String(x.seeds[1], id))
 	last := p
 	last[2] |= kindMask
-	at, end := 0, len(s.prints)
 	// What is taken of an id stands before the rest of it. One id may fill the whole file, so that counting along would not do.
-	for at < end {
-		mid := (at + end) / 2
-		if q := s.prints[mid]; q.compare(p) < 0 || q.compare(last) <= 0 && s.isTaken(mid) {
-			at = mid + 1
-		} else {
-			end = mid
-		}
-	}
-	if at == len(s.prints) || s.prints[at].compare(last) > 0 {
+	at := s.search(p[0], func(i int) bool {
+		q := &s.prints[i]
+		return q.compare(&p) < 0 || q.compare(&last) <= 0 && s.isTaken(i)
+	})
+	if at == len(s.prints) || s.prints[at].compare(&last) > 0 {
 		return "", false
 	}
 	s.taken[at/64] |= 1 << (at % 64)
 	x.taken++
 	return x.kinds[s.prints[at][2]&kindMask], true
+}
+
+// search returns the first place that is not before what is looked for. It begins where a fingerprint with that first word is to be
+// expected, as they are spread evenly, and seldom has to go far: a search by halves would wait for memory ten times.
+func (s *shard) search(first uint32, before func(i int) bool) int {
+	from, to := 0, len(s.prints)
+	guess := int(uint64(first) * uint64(to) >> 32)
+	if guess == to || !before(guess) {
+		to = guess
+		for step := 16; to-step >= from; step *= 4 {
+			if before(to - step) {
+				from = to - step + 1
+				break
+			}
+			to -= step
+		}
+	} else {
+		from = guess + 1
+		for step := 16; from+step < to; step *= 4 {
+			if !before(from + step) {
+				to = from + step
+				break
+			}
+			from += step + 1
+		}
+	}
+	for from < to {
+		if mid := (from + to) / 2; before(mid) {
+			from = mid + 1
+		} else {
+			to = mid
+		}
+	}
+	return from
 }
 
 // failed is how many of the results are not ok.
