@@ -1,0 +1,224 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mettle-go/mettle/fetch"
+)
+
+const (
+	kills    = 20   // of one run, before it may come to its end
+	killURLs = 3000 // in its list
+)
+
+// A ledger is a server that counts requests by URL. Of its paths, /ok answers, /gone is 404, and /cut breaks off at first.
+type ledger struct {
+	*httptest.Server
+	mu     sync.Mutex
+	seen   map[string]int
+	total  int
+	target int           // of total
+	hit    chan struct{} // closed when target is reached
+}
+
+func newLedger(t *testing.T) *ledger {
+	l := &ledger{seen: make(map[string]int), hit: make(chan struct{})}
+	l.Server = httptest.NewUnstartedServer(l)
+	l.Config.ErrorLog = log.New(io.Discard, "", 0)
+	l.Start()
+	t.Cleanup(l.Close)
+	return l
+}
+
+func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	l.seen[r.URL.Path]++
+	n := l.seen[r.URL.Path]
+	if l.total++; l.total == l.target {
+		close(l.hit)
+	}
+	l.mu.Unlock()
+	body := ledgerBody(r.URL.Path)
+	w.Header().Set("ETag", `"1"`)
+	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/gone"):
+		w.WriteHeader(http.StatusNotFound)
+	case strings.HasPrefix(r.URL.Path, "/cut") && n == 1:
+		body = body[:len(body)/2]
+	}
+	w.Write(body)
+}
+
+func ledgerBody(path string) []byte { return bytes.Repeat([]byte(path+"\n"), 100) }
+
+// after returns a channel that is closed after n more requests, 0 being none.
+func (l *ledger) after(n int) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hit, l.target = make(chan struct{}), l.total+n
+	if n == 0 {
+		close(l.hit)
+	}
+	return l.hit
+}
+
+func (l *ledger) requests(path string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seen[path]
+}
+
+// However often a run is killed, and wherever its last line breaks off, in the end every URL has one line, no line was lost, and what had a
+// line was not requested again. A body that has a line is whole.
+func TestKilledRunsGoOn(t *testing.T) {
+	for _, bodies := range []bool{false, true} {
+		t.Run(fmt.Sprintf("bodies=%v", bodies), func(t *testing.T) {
+			l := newLedger(t)
+			var urls []string
+			for i := range killURLs {
+				kind := []string{"ok", "ok", "gone", "ok", "cut"}[i%5]
+				urls = append(urls, fmt.Sprintf("%s/%s/%d", l.URL, kind, i))
+			}
+			k := killing{ledger: l, t: t, dir: t.TempDir(), draw: rand.New(rand.NewPCG(1, 6)), final: make(map[string]int)}
+			k.out = filepath.Join(k.dir, "out.jsonl")
+			list := filepath.Join(k.dir, "urls.txt")
+			if err := os.WriteFile(list, []byte(strings.Join(urls, "\n")), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			k.args = []string{"fetch", "--progress", "none", "-c", "16", "--per-host", "16", "-o", k.out, list}
+			if bodies {
+				k.bodies = filepath.Join(k.dir, "bodies")
+				k.args = append(k.args, "--dir", k.bodies)
+			}
+			for range kills {
+				k.kill()
+				k.check()
+			}
+			cmd := exec.Command("mettle", k.args...)
+			cmd.Stderr = os.Stderr
+			if cmd.Run(); cmd.ProcessState.ExitCode() != exitSome {
+				t.Fatalf("the last run ended with %v, want code %d", cmd.ProcessState, exitSome)
+			}
+			k.check()
+			if len(k.final) != len(urls) {
+				t.Errorf("%d URLs have a line, want %d", len(k.final), len(urls))
+			}
+			if k.torn == 0 {
+				t.Error("no line was ever torn")
+			}
+		})
+	}
+}
+
+// A killing is a run that is killed again and again.
+type killing struct {
+	*ledger
+	t      *testing.T
+	args   []string
+	dir    string
+	out    string
+	bodies string // where they are saved; "" if they are not
+	draw   *rand.Rand
+	had    []byte         // what whole lines the file had
+	final  map[string]int // requests for the paths that have a line, when they were first seen to have it
+	torn   int
+}
+
+// kill starts the run, kills it at a random moment, and now and then tears its last line.
+func (k *killing) kill() {
+	n := k.draw.IntN(2 * killURLs / kills)
+	if k.draw.IntN(10) == 0 {
+		n = 0 // while it still reads its file
+	}
+	hit := k.after(n)
+	cmd := exec.Command("mettle", k.args...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		k.t.Fatal(err)
+	}
+	over := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(over)
+	}()
+	select {
+	case <-hit:
+		cmd.Process.Kill()
+		<-over
+	case <-over: // had less to do
+		if code := cmd.ProcessState.ExitCode(); code != exitSome {
+			k.t.Fatalf("a run ended with %v, want code %d", cmd.ProcessState, exitSome)
+		}
+	}
+	text, _ := os.ReadFile(k.out)
+	if len(text) > len(k.had) && k.draw.IntN(2) == 0 {
+		last := text[bytes.LastIndexByte(text[:len(text)-1], '\n')+1:]
+		cut := 1 + k.draw.IntN(len(last)-1)
+		if err := os.Truncate(k.out, int64(len(text)-cut)); err != nil {
+			k.t.Fatal(err)
+		}
+		k.torn++
+	}
+}
+
+// check compares what the file says with what the server saw.
+func (k *killing) check() {
+	k.t.Helper()
+	text, err := os.ReadFile(k.out)
+	if err != nil && !os.IsNotExist(err) {
+		k.t.Fatal(err)
+	}
+	whole := text[:bytes.LastIndexByte(text, '\n')+1]
+	if !bytes.HasPrefix(whole, k.had) {
+		k.t.Fatal("lines that were there are gone")
+	}
+	for _, r := range recordsOf(k.t.Fatalf, string(whole[len(k.had):])) {
+		path := strings.TrimPrefix(r.URL, k.URL)
+		if _, ok := k.final[path]; ok {
+			k.t.Errorf("%s has two lines", path)
+		}
+		k.final[path] = k.requests(path)
+		if want := !strings.HasPrefix(path, "/gone"); r.OK != want {
+			k.t.Errorf("%s is %s: %v", path, r.Outcome, r.Error)
+		} else if want {
+			k.checkBody(path, r)
+		}
+	}
+	k.had = whole
+	for path, n := range k.final {
+		if now := k.requests(path); now != n {
+			k.t.Errorf("%s had its line after %d requests, and now there are %d", path, n, now)
+		}
+	}
+}
+
+func (k *killing) checkBody(path string, r fetch.Record) {
+	k.t.Helper()
+	sum := sha256.Sum256(ledgerBody(path))
+	if r.SHA256 != hex.EncodeToString(sum[:]) {
+		k.t.Errorf("%s has the sum %s, want %x", path, r.SHA256, sum)
+	}
+	if k.bodies == "" {
+		return
+	}
+	if body, err := os.ReadFile(r.Path); err != nil || !strings.HasPrefix(r.Path, k.bodies+"/") || !bytes.Equal(body, ledgerBody(path)) {
+		k.t.Errorf("the body of %s has %d bytes: %v", path, len(body), err)
+	}
+}
