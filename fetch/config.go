@@ -48,10 +48,16 @@ type Config struct {
 	// Transport makes the requests. Nil means one made for many hosts, of HTTP/1.1 and HTTP/2, that honors the proxy
 	// environment variables. It must not decompress bodies.
 	Transport http.RoundTripper
+	// MaxFailures ends the run with its n-th failure, and MaxFailureShare when more than that share of its results, of which there must be 100, are
+	// failures; a shorter run is judged at its end. What earlier runs left in a Journal does not count. 0 means any number.
+	MaxFailures     int
+	MaxFailureShare float64
+	// MaxTime is how long the run may start requests. What runs then may end within Grace. 0 means any time.
+	MaxTime time.Duration
 	// Stop, when closed, ends the run gracefully: nothing is started any more, what runs may end within Grace. Nil means
 	// never.
 	Stop <-chan struct{}
-	// Grace is how long running requests may go on after Stop. 0 means 10 s.
+	// Grace is how long running requests may go on when the run ends early. 0 means 10 s.
 	Grace time.Duration
 	// Meter counts what happens while it happens. Nil means that nobody looks.
 	Meter *Meter
@@ -62,7 +68,7 @@ func (c Config) Validate() error {
 	for _, f := range []struct {
 		name string
 		n    int
-	}{{"Concurrency", c.Concurrency}, {"PerHost", c.PerHost}, {"Attempts", c.Attempts}, {"Window", c.Window}} {
+	}{{"Concurrency", c.Concurrency}, {"PerHost", c.PerHost}, {"Attempts", c.Attempts}, {"Window", c.Window}, {"MaxFailures", c.MaxFailures}} {
 		if f.n < 0 {
 			return fmt.Errorf("fetch: Config.%s is %d, want 0 or more", f.name, f.n)
 		}
@@ -73,6 +79,7 @@ func (c Config) Validate() error {
 	}{
 		{"Timeout", c.Timeout}, {"Stall", c.Stall}, {"MaxHint", c.MaxHint}, {"Park", c.Park}, {"MaxPark", c.MaxPark},
 		{"Patience", c.Patience}, {"Grace", c.Grace}, {"Backoff", c.Backoff}, {"MaxBackoff", c.MaxBackoff},
+		{"MaxTime", c.MaxTime},
 	} {
 		if f.d < 0 {
 			return fmt.Errorf("fetch: Config.%s is %v, want 0 or more", f.name, f.d)
@@ -91,6 +98,9 @@ func (c Config) Validate() error {
 		if !(f.x >= 0) || math.IsInf(f.x, 1) {
 			return fmt.Errorf("fetch: Config.%s is %v, want 0 or more requests a second", f.name, f.x)
 		}
+	}
+	if !(c.MaxFailureShare >= 0 && c.MaxFailureShare <= 1) {
+		return fmt.Errorf("fetch: Config.MaxFailureShare is %v, want 0 to 1", c.MaxFailureShare)
 	}
 	d := c.withDefaults()
 	if d.MaxPark < d.Park {

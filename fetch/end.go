@@ -89,6 +89,9 @@ func (f *run) write(r *Record) error {
 		return fmt.Errorf("%w: %w", ErrWrite, err)
 	}
 	f.unflushed = true
+	if f.tally.add(r); f.tally.tooMany(f.cfg, shareFrom) {
+		f.stop(ErrFailures)
+	}
 	if r.OK {
 		f.meter.ok.Add(1)
 	} else {

@@ -17,6 +17,10 @@ import (
 var (
 	// ErrStopped: Config.Stop was closed while there was something left to do.
 	ErrStopped = errors.New("fetch: stopped")
+	// ErrFailures: Config.MaxFailures or Config.MaxFailureShare was reached. Perhaps there is nothing left to do.
+	ErrFailures = errors.New("fetch: too many failures")
+	// ErrTime: Config.MaxTime was over while there was something left to do.
+	ErrTime = errors.New("fetch: out of time")
 	// ErrRead: the input could not be read to its end.
 	ErrRead = errors.New("fetch: cannot read the input")
 	// ErrWrite: the sink did not take a record, or a body could not be saved, which a *SaveError tells.
@@ -24,7 +28,7 @@ var (
 )
 
 // Run fetches every item of src and gives each one record to sink, in the order in which they end. It returns nil when all
-// have their record, whether they are ok or failed. It returns an error that is ErrStopped, ErrRead or ErrWrite, or the cause of ctx,
+// have their record, whether they are ok or failed. It returns an error that is ErrStopped, ErrTime, ErrFailures, ErrRead or ErrWrite, or the cause of ctx,
 // when items are left: those have no record and are still to do. What was counted is returned in any case.
 //
 // When ctx ends, running requests are abandoned at once; see Config.Stop for the gentler way. When Run returns, every goroutine that it
@@ -95,6 +99,8 @@ type run struct {
 	workers   int
 	sweepAt   int // the number of hosts
 	stopped   bool
+	why       error // if stopped
+	tally     tally
 	unflushed bool
 	flushed   clock.Instant
 }
@@ -156,13 +162,21 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 	defer cancel()
 	wake := time.NewTimer(0)
 	defer wake.Stop()
-	stop, grace := f.cfg.Stop, (<-chan time.Time)(nil)
+	stop, grace, limit := f.cfg.Stop, (<-chan time.Time)(nil), (<-chan time.Time)(nil)
+	if f.cfg.MaxTime > 0 {
+		limit = time.After(f.cfg.MaxTime)
+	}
 	for {
 		select {
 		case <-stop: // first of all, so that nothing is started any more
-			stop, f.stopped = nil, true
-			grace = time.After(f.cfg.Grace)
+			stop = nil
+			f.stop(ErrStopped)
+		case <-limit:
+			f.stop(ErrTime)
 		default:
+		}
+		if f.stopped && grace == nil {
+			grace = time.After(f.cfg.Grace)
 		}
 		now := clock.Now()
 		if err := f.start(ctx, g, now); err != nil {
@@ -192,6 +206,8 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 			}
 		case <-wake.C:
 		case <-stop:
+		case <-limit:
+			f.stop(ErrTime)
 		case <-grace:
 			cancel()
 		case <-ctx.Done():
@@ -207,29 +223,6 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 			return err
 		}
 	}
-}
-
-// over reports whether the run has come to its end, and with what error.
-func (f *run) over() (bool, error) {
-	if !f.stopped {
-		return f.in == nil && f.pending == 0, f.readErr
-	}
-	if f.running > 0 {
-		return false, nil
-	}
-	if f.in != nil {
-		select {
-		case _, ok := <-f.in: // which nobody looks at any more: it may have ended in the meantime
-			if !ok {
-				f.accept(arrival{}, false)
-			}
-		default:
-		}
-	}
-	if f.in == nil && f.meter.Counts().Left() == 0 {
-		return true, f.readErr // stopped in vain: there was nothing left to do
-	}
-	return true, ErrStopped
 }
 
 // due returns when something is to be done next, whatever else happens.

@@ -14,7 +14,9 @@ const (
 	exitOK      = 0
 	exitSome    = 1 // some failed
 	exitUsage   = 2 // the command line, or an input that cannot be read
+	exitBudget  = 3 // more failures than --max-failures allows
 	exitNothing = 4 // all failed
+	exitTime    = 5 // --max-time is over, and something is left to do
 	exitOutput  = 6 // the results cannot be written
 )
 

@@ -17,6 +17,7 @@ type fetchCommand struct {
 	config   fetch.Config
 	output   string
 	journal  fetch.JournalConfig
+	allowed  allowance
 	progress string
 }
 
@@ -47,8 +48,8 @@ Ctrl-C once lets running requests finish, twice exits now. What was not finished
 has no line. With --output, the same command again goes on where it stopped,
 however that came about: URLs that have a line in the file are not fetched.
 
-Exit code: 0 all ok, 1 some failed, 2 usage, 4 all failed, 6 results cannot be
-written, 130 or 143 interrupted.`,
+Exit code: 0 all ok, 1 some failed, 2 usage, 3 too many failures, 4 all failed,
+5 out of time, 6 results cannot be written, 130 or 143 interrupted.`,
 		Example: `  mettle fetch urls.txt > results.jsonl
   mettle fetch -c 200 --per-host 4 -o results.jsonl a.txt b.txt
   cut -f3 table.tsv | mettle fetch --header 'Authorization: Bearer abc'
@@ -76,7 +77,10 @@ written, 130 or 143 interrupted.`,
 	flags.BoolVar(&f.journal.RetryFailed, "retry-failed", false, "take failed results out of the --output file and fetch them again")
 	flags.Var(choice(&f.progress, progressAuto, progressBar, progressPlain, progressJSON, progressNone), "progress",
 		"show progress on stderr: bar (on a terminal of its own), plain, json or none")
-	flags.Var(span(&f.config.Grace, 10*time.Second, true), "grace", "let running requests go on for that time after Ctrl-C")
+	flags.Var(allowed(&f.allowed), "max-failures", "end the run with that many failures, or when more than that share of its results, 100 at least, are: 5%")
+	flags.Var(span(&f.config.MaxTime, 0, false), "max-time", "begin nothing any more after that time; the same command goes on later")
+	flags.Var(span(&f.config.Grace, 10*time.Second, true), "grace",
+		"let running requests go on for that time after Ctrl-C, --max-failures or --max-time")
 	return cmd
 }
 
@@ -100,6 +104,7 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 		out.before(stderr, f.journal.RetryFailed)
 	}
 	c := f.config
+	c.MaxFailures, c.MaxFailureShare = f.allowed.failures, f.allowed.share
 	if c.Header.Get("User-Agent") == "" {
 		c.Header.Set("User-Agent", "mettle")
 	}
@@ -121,6 +126,22 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 	return outcome(counts, err, int(signals.code.Load()), out)
 }
 
+// leftOf is how much is still to do, as far as the list was read.
+func leftOf(c fetch.Counts) string {
+	if c.AllRead {
+		return number(c.Left())
+	}
+	return "more than " + number(c.Left())
+}
+
+// tooManyFailures says what is left to do, if anything is.
+func tooManyFailures(c fetch.Counts, resume string) *failure {
+	if c.AllRead && c.Left() == 0 {
+		return failed(exitBudget, "more failures than --max-failures allows")
+	}
+	return failed(exitBudget, "stopped by --max-failures, %s still to do", leftOf(c)).hinting("%s", resume)
+}
+
 // outcome turns the end of a run into that of the command.
 func outcome(c fetch.Counts, err error, interrupted int, out *output) error {
 	if f, ok := errors.AsType[*failure](err); ok {
@@ -136,6 +157,10 @@ func outcome(c fetch.Counts, err error, interrupted int, out *output) error {
 	switch {
 	case err != nil && interrupted != 0:
 		return &failure{code: interrupted, hint: out.resume()}
+	case errors.Is(err, fetch.ErrFailures):
+		return tooManyFailures(c, out.resume())
+	case errors.Is(err, fetch.ErrTime):
+		return failed(exitTime, "out of time, %s still to do", leftOf(c)).hinting("%s", out.resume())
 	case errors.Is(err, fetch.ErrRead):
 		return cannotRead(inputOf(err), err)
 	case errors.Is(err, fetch.ErrWrite):

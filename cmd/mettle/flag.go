@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -31,6 +31,9 @@ func (v value[T]) String() string {
 
 // tidy is d as a person would give it: 2m, not 2m0s.
 func tidy(d time.Duration) string {
+	if d == 0 {
+		return "0" // which help takes for no default
+	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -74,33 +77,18 @@ func count(to *int, def int) value[int] {
 // span is a duration above 0, or from 0.
 func span(to *time.Duration, def time.Duration, zero bool) value[time.Duration] {
 	*to = def
+	example := tidy(cmp.Or(def, 10*time.Minute))
 	return value[time.Duration]{to: to, kind: "DURATION", parse: func(s string) (time.Duration, error) {
 		d, err := time.ParseDuration(s)
 		switch {
 		case err != nil:
-			return 0, fmt.Errorf("want a duration such as %s", tidy(def))
+			return 0, fmt.Errorf("want a duration such as %s", example)
 		case d < 0 && zero:
 			return 0, errors.New("want 0 or more")
 		case d <= 0 && !zero:
 			return 0, errors.New("want more than 0")
 		}
 		return d, nil
-	}}
-}
-
-// perSecond is a rate, by default in a second: 50, 50/s, 30/m, 1000/h.
-func perSecond(to *float64) value[float64] {
-	return value[float64]{to: to, kind: "RATE", parse: func(s string) (float64, error) {
-		n, per, _ := strings.Cut(s, "/")
-		unit, known := map[string]float64{"s": 1, "m": 60, "h": 3600}[per]
-		if n == s {
-			unit, known = 1, true
-		}
-		rate, err := strconv.ParseFloat(n, 64)
-		if err != nil || !known || !(rate > 0) || math.IsInf(rate, 1) {
-			return 0, errors.New("want a number above 0, in a second, or with /s, /m or /h")
-		}
-		return rate / unit, nil
 	}}
 }
 
