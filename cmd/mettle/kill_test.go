@@ -170,7 +170,7 @@ func (k *killing) kill() {
 	text, _ := os.ReadFile(k.out)
 	if len(text) > len(k.had) && k.draw.IntN(2) == 0 {
 		last := text[bytes.LastIndexByte(text[:len(text)-1], '\n')+1:]
-		cut := 1 + k.draw.IntN(len(last)-1)
+		cut := 1 + k.draw.IntN(len(last))
 		if err := os.Truncate(k.out, int64(len(text)-cut)); err != nil {
 			k.t.Fatal(err)
 		}
