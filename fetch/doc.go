@@ -33,6 +33,34 @@
 // Meanwhile the other hosts go on, each in its turn: an item that waits holds no worker, only its place in Config.Window. Redirects to
 // another host wait for that host's turn like anything else.
 //
+// # Saving bodies
+//
+// With Config.Dir every body goes into a file of its own, whose path is in the record:
+//
+//	DIR/example.com/3f/report-9a41c07d22be.pdf
+//
+// The digits are a hash of the item's request: its id, method, URL, body and header. So the same item has the same path in every run, and items that
+// differ in any of these have different ones. Items that do not differ share a file, take turns at it, and the last one's body stays. HEAD saves
+// nothing.
+//
+// A file has its name only when it is whole: the length and Item.SHA256 are right, its bytes and its name are on the disk. Its record is written after that.
+// So a record never speaks of a file that is not there, whatever happens to process or power; a file without a record is possible, and is fetched
+// again. Until then the bytes are in a file whose name ends in .part.
+//
+// An attempt that brings a part of a body is not for nothing: the next one asks for the rest by Range, in the same run or in a later one, if
+// the item is a GET without a Range and the server named the body by a strong validator. That is an ETag which is not weak, or, without one, a
+// Last-Modified that was at least a minute old. The answer is taken only if it begins where the part ends, is of the same total and of the same validator, and comes from
+// the same host and path, redirects included; anything else begins anew, so bytes of two versions are never put together. An attempt that
+// brings such a body forward by 1 MiB or more does not count against Config.Attempts: a huge file gets there over a line that breaks again and
+// again, or with a Timeout that is too short for all of it. The last attempt of such a body has the status 206, or 416 if nothing was missing but the end.
+//
+// For later runs the file .part.json says what the part is of. It is written, after the bytes it speaks of have reached the disk, every 8 MiB and when an attempt fails; a later
+// run trusts only the bytes whose hash is in it. A power loss or kill costs at most what came since, which is
+// less than 8 MiB a body; a failed item that got less than 64 KiB leaves nothing behind.
+//
+// A disk that is full, a directory that may not be written: these are no failures of items. They end the run, with ErrWrite and a *SaveError, and what
+// has no record is still to do. A directory serves one run at a time.
+//
 // # Defaults
 //
 //	Concurrency 64, PerHost 8, Attempts 5
@@ -40,6 +68,7 @@
 //	Backoff 500 ms to 30 s, MaxHint 5 min
 //	Park 1 s to 30 s, Patience 2 min
 //	Window 100,000 items
+//	Dir none, MaxSize any
 //
 // # Errors
 //
@@ -54,7 +83,8 @@
 // # Cost
 //
 // About 500 bytes for each item in memory, 2 KB for one that waits after a redirect, and what net/http takes for each running request. The input is not read further ahead
-// than Config.Window.
+// than Config.Window. A body that is saved takes no memory but a buffer of 64 KiB, and costs its disk three syncs where it is small: of the file, of its
+// directory, and once for each new directory.
 //
 // # Mistakes
 //
