@@ -55,6 +55,9 @@ func TestIndexShowsAllThereIs(t *testing.T) {
 			}
 		}
 	}
+	if n := strings.Count(page.Body.String(), "<dt>heal="); n != 1 {
+		t.Errorf("what every path takes is listed %d times, want once", n)
+	}
 	for _, bad := range []string{"<script", "src=", "http://", "https://", "%!", "@import"} {
 		if strings.Contains(page.Body.String(), bad) {
 			t.Errorf("the page has %q", bad)
@@ -148,6 +151,9 @@ func TestExpectAsJSON(t *testing.T) {
 		if jerr := json.Unmarshal(w.Body.Bytes(), &got); jerr != nil || err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v, %v", tt.url, got, jerr, want, err)
 		}
+	}
+	if e, err := s.Expect("http://a.test/redirect?to=/stats", 1); err != nil || e.Status != 200 || e.Gettable {
+		t.Errorf("a redirect to a page of the server: %+v, %v; want status 200, and no good body", e, err)
 	}
 	for uri, want := range map[string]string{
 		"/expect":                         `chaos: parameter "url" is "", want a URL of this server, escaped`,

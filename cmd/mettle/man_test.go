@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // manPages writes the pages and returns their directory.
@@ -47,6 +48,8 @@ func TestManPagesAreThoseOfTheCommands(t *testing.T) {
 }
 
 func TestManPagesAreReproducible(t *testing.T) {
+	defer func(l *time.Location) { time.Local = l }(time.Local)
+	time.Local = time.FixedZone("elsewhere", 9*60*60)
 	first, second := manPages(t), manPages(t)
 	for _, name := range []string{"mettle.1", "mettle-fetch.1"} {
 		a, errA := os.ReadFile(filepath.Join(first, name))

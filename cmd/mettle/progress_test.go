@@ -125,7 +125,7 @@ func TestBarTakesBackTheRowsOfAWiderLine(t *testing.T) {
 	for _, tt := range []struct {
 		columns int
 		want    string
-	}{{200, "\r  ?% ["}, {80, "\r  ?% ["}, {79, "\r\x1b[1A\x1b[J  ?% ["}, {26, "\r\x1b[3A\x1b[J  ?% 1,216"}, {25, "\r\x1b[1A\x1b[J  ?% 1,216"}, {80, "\r  ?% ["}} {
+	}{{200, "\r  ?% ["}, {80, "\r  ?% ["}, {79, "\r\x1b[1A\x1b[J  ?% ["}, {80, "\r  ?% ["}, {40, "\r\x1b[1A\x1b[J  ?% ["}, {79, "\r  ?% ["}, {26, "\r\x1b[3A\x1b[J  ?% 1,216"}, {25, "\r\x1b[1A\x1b[J  ?% 1,216"}, {80, "\r  ?% ["}} {
 		if got := drawn(tt.columns); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("in %d columns it draws %q, want %q", tt.columns, got, tt.want)
 		}
