@@ -27,16 +27,14 @@ func newFetch() *cobra.Command {
 		Use:     "fetch [flags] [FILE...]",
 		Short:   "Fetch every URL of a list, one JSON line of result each",
 		GroupID: mainGroup.ID,
-		Long: `Fetch every URL of the given files, or of stdin if there is no FILE or it is -.
+		Long: `Fetch every URL of the given files, or of stdin if there is no FILE or it is -,
+and write one line of JSON for each as soon as it is known: whether it is ok,
+its status, size and SHA-256, every attempt, why it failed.
 
-A line is a URL, or a JSON object with url and optionally id, method, body and
-header (an object of names and values). Blank lines and lines that begin with #
-are skipped. A line that cannot be understood gets a failed result, and the run
-goes on.
-
-Each URL gets one line of JSON on stdout or in --output as soon as it is known:
-whether it is ok, its status, size and SHA-256, every attempt, why it failed.
-Bodies are read to their end, checked and hashed, but not kept.
+A line of FILE is a URL, or a JSON object with url and optionally id, method,
+header (an object of names and values), body, and sha256 (of the answer). Blank
+lines and lines that begin with # are skipped. One that cannot be understood
+gets a failed result, and the run goes on.
 
 What may pass is tried again: dropped connections, cut bodies, silence, and
 answers such as 429 and 503. A server that names a time to wait is left alone
@@ -44,43 +42,77 @@ until then. One to which request after request fails rests, but for a request
 now and then; its URLs wait, which uses up no attempts, for --patience at most.
 The other servers go on meanwhile.
 
-Ctrl-C once lets running requests finish, twice exits now. What was not finished
-has no line. With --output, the same command again goes on where it stopped,
-however that came about: URLs that have a line in the file are not fetched.
+Ctrl-C once lets running requests finish, twice exits now. With --output, the
+same command again goes on where it stopped, however that came about: URLs that
+have a line in the file are not fetched, and with --dir, bodies that were cut
+are continued. So it does after --max-time, and after --max-failures, whose
+percentages count once there are 100 results. SIGUSR1 makes a run say how far
+it is.`,
+		Example: `  # Results in a file. The same command again goes on where it stopped.
+  mettle fetch -o results.jsonl urls.txt
 
-Exit code: 0 all ok, 1 some failed, 2 usage, 3 too many failures, 4 all failed,
-5 out of time, 6 results cannot be written, 130 or 143 interrupted.`,
-		Example: `  mettle fetch urls.txt > results.jsonl
-  mettle fetch -c 200 --per-host 4 -o results.jsonl a.txt b.txt
-  cut -f3 table.tsv | mettle fetch --header 'Authorization: Bearer abc'
+  # Again what failed
+  mettle fetch -o results.jsonl --retry-failed urls.txt
+
+  # Keep the bodies, in files below pages
+  mettle fetch -o results.jsonl --dir pages urls.txt
+
+  # Many hosts, and gently with each
+  mettle fetch -c 500 --per-host 2 --host-rate 60/m -o results.jsonl urls.txt
+
+  # Not for longer than an hour, nor if one in 20 fails
+  mettle fetch --max-time 1h --max-failures 5% -o results.jsonl urls.txt
+
+  # What failed, and why
   mettle fetch urls.txt | jq -r 'select(.ok|not) | [.url,.error.message] | @tsv'
-  echo '{"id":"7","url":"http://a.b/","method":"PUT","body":"x"}' | mettle fetch
-  echo '{"url":"http://a.b/","header":{"Accept":"text/html"}}' | mettle fetch
-  mettle fetch -o results.jsonl --retry-failed a.txt b.txt`,
+
+  # A header for all; an item with a header of its own
+  mettle fetch --header 'Authorization: Bearer abc' urls.txt
+  echo '{"url":"http://a.b/","header":{"Accept":"text/csv"}}' | mettle fetch
+
+  # Files that must have these checksums
+  jq -Rc 'split("  ") | {url: ("http://a.b/" + .[1]), sha256: .[0]}' SHA256SUMS |
+    mettle fetch -o results.jsonl --dir files`,
+		Annotations: map[string]string{exitStatus: `  0    all ok
+  1    some failed
+  2    usage, or an input that cannot be read
+  3    more failed than --max-failures allows
+  4    all failed
+  5    out of --max-time
+  6    results or bodies cannot be written
+  130  Ctrl-C; 143 and 129 are SIGTERM and SIGHUP
+
+After 3, 5 and the signals, the same command with --output does what is left.`},
 		RunE: f.run,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
+	// Each usage fits one line of the help.
+	flags.VarP(file(&f.output), "output", "o", "add results to `FILE`, skip the URLs it has")
+	flags.BoolVar(&f.journal.RetryFailed, "retry-failed", false, "fetch again what failed in the --output file")
+	flags.Var(directory(&f.config.Dir), "dir", "save bodies below `DIR`, one directory a host")
+	flags.Var(size(&f.config.MaxSize), "max-size", "fail a URL with a larger body: 10MB, 1GiB")
+	flags.Var(choice(&f.progress, progressAuto, progressBar, progressPlain, progressJSON, progressNone), "progress",
+		"bar, plain, json or none, on stderr")
+	grouped(cmd, "Results and bodies", "output", "retry-failed", "dir", "max-size", "progress")
+
 	flags.VarP(count(&f.config.Concurrency, 64), "concurrency", "c", "run at most `N` requests at a time")
-	flags.Var(count(&f.config.PerHost, 8), "per-host", "run at most `N` requests at a time to one host")
-	flags.Var(perSecond(&f.config.Rate), "rate", "begin at most that many requests a second: 50, 50/s, 30/m, 1000/h")
-	flags.Var(perSecond(&f.config.HostRate), "host-rate", "begin at most that many requests a second to one host")
+	flags.Var(count(&f.config.PerHost, 8), "per-host", "run at most `N` of them to one host")
+	flags.Var(perSecond(&f.config.Rate), "rate", "begin at most `RATE` requests: 50/s, 30/m, 9/h")
+	flags.Var(perSecond(&f.config.HostRate), "host-rate", "begin at most `RATE` of them to one host")
+	flags.Var(headers(f.config.Header), "header", "send that with every request (repeatable)")
+	grouped(cmd, "Requests", "concurrency", "per-host", "rate", "host-rate", "header")
+
 	flags.Var(count(&f.config.Attempts, 5), "attempts", "request a URL at most `N` times")
 	flags.Var(span(&f.config.Timeout, 30*time.Second, false), "timeout", "end an attempt after that time")
-	flags.Var(span(&f.config.Stall, 15*time.Second, false), "stall", "end an attempt whose body brings nothing for that time")
-	flags.Var(span(&f.config.Patience, 2*time.Minute, true), "patience",
-		"let URLs wait for that time for a server that is down, before they use up their attempts")
-	flags.Var(directory(&f.config.Dir), "dir", "save bodies in that directory, below it one for each host")
-	flags.Var(size(&f.config.MaxSize), "max-size", "fail a URL whose body is larger: 500kB, 10MB, 1GiB (default any size)")
-	flags.Var(headers(f.config.Header), "header", "send that header with every request (repeatable)")
-	flags.VarP(file(&f.output), "output", "o", "write results to `FILE`, not to stdout, and go on from those it has")
-	flags.BoolVar(&f.journal.RetryFailed, "retry-failed", false, "take failed results out of the --output file and fetch them again")
-	flags.Var(choice(&f.progress, progressAuto, progressBar, progressPlain, progressJSON, progressNone), "progress",
-		"show progress on stderr: bar (on a terminal of its own), plain, json or none")
-	flags.Var(allowed(&f.allowed), "max-failures", "end the run with that many failures, or when more than that share of its results, 100 at least, are: 5%")
-	flags.Var(span(&f.config.MaxTime, 0, false), "max-time", "begin nothing any more after that time; the same command goes on later")
-	flags.Var(span(&f.config.Grace, 10*time.Second, true), "grace",
-		"let running requests go on for that time after Ctrl-C, --max-failures or --max-time")
+	flags.Var(span(&f.config.Stall, 15*time.Second, false), "stall", "end it if the body stands still")
+	flags.Var(span(&f.config.Patience, 2*time.Minute, true), "patience", "wait for a server that is down")
+	grouped(cmd, "Failures", "attempts", "timeout", "stall", "patience")
+
+	flags.Var(allowed(&f.allowed), "max-failures", "end when N URLs, or N% of them, have failed")
+	flags.Var(span(&f.config.MaxTime, 0, false), "max-time", "end after that time, to go on later")
+	flags.Var(span(&f.config.Grace, 10*time.Second, true), "grace", "let running requests end first")
+	grouped(cmd, "When to stop", "max-failures", "max-time", "grace")
 	return cmd
 }
 
