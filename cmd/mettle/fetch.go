@@ -71,7 +71,7 @@ it is.`,
   echo '{"url":"http://a.b/","header":{"Accept":"text/csv"}}' | mettle fetch
 
   # Files that must have these checksums
-  jq -Rc 'split("  ") | {url: ("http://a.b/" + .[1]), sha256: .[0]}' SHA256SUMS |
+  jq -Rc 'split("  ") | {url:("http://a.b/" + .[1]), sha256:.[0]}' SHA256SUMS |
     mettle fetch -o results.jsonl --dir files`,
 		Annotations: map[string]string{exitStatus: `  0    all ok
   1    some failed
