@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/mettle-go/mettle/bulkhead"
@@ -22,10 +23,14 @@ func TestAllocations(t *testing.T) {
 	defer base.CloseIdleConnections()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	measure := func(rt http.RoundTripper, method string) float64 {
+	measure := func(rt http.RoundTripper, method, text string) float64 {
 		c := &http.Client{Transport: rt}
 		return testing.AllocsPerRun(300, func() {
-			req, err := http.NewRequestWithContext(ctx, method, srv.URL, nil)
+			var body io.Reader
+			if text != "" {
+				body = strings.NewReader(text)
+			}
+			req, err := http.NewRequestWithContext(ctx, method, srv.URL, body)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,11 +43,14 @@ func TestAllocations(t *testing.T) {
 		})
 	}
 	tr := mettlehttp.NewTransport(base, mettlehttp.Config{})
-	for method, budget := range map[string]float64{"GET": 7, "POST": 8} {
-		bare, ours := measure(base, method), measure(tr, method)
-		t.Logf("%s: bare %v, ours %v", method, bare, ours)
-		if ours-bare > budget {
-			t.Errorf("%s: %v allocations more than the bare client's %v, want %v at most", method, ours-bare, bare, budget)
+	for _, tc := range []struct {
+		method, body string
+		budget       float64
+	}{{"GET", "", 7}, {"POST", "", 8}, {"PUT", "a body", 8}, {"POST", "a body", 8}} {
+		bare, ours := measure(base, tc.method, tc.body), measure(tr, tc.method, tc.body)
+		t.Logf("%s %q: bare %v, ours %v", tc.method, tc.body, bare, ours)
+		if ours-bare > tc.budget {
+			t.Errorf("%s %q: %v allocations more than the bare client's %v, want %v at most", tc.method, tc.body, ours-bare, bare, tc.budget)
 		}
 	}
 }
