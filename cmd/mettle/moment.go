@@ -62,7 +62,8 @@ const longest = 1000 * 24 * 60 * 60
 
 const (
 	barColumns  = 80 // the most: what is no wider survives a window that is made narrower
-	tinyColumns = 12 // the least that a bar of brackets is worth its place
+	tinyColumns = 12 // the least that makes a bar of brackets worth its place
+	fewColumns  = 50 // in fewer there is room for numbers only
 )
 
 // line is the moment in that many columns, the less important left out where they are few.
@@ -77,7 +78,7 @@ func (m *moment) line(columns int) string {
 	room := columns - len(share) - 2 // for the numbers and a bar
 	numbers := m.numbers(room - tinyColumns)
 	drawn := room - len(numbers)
-	if drawn < tinyColumns {
+	if columns < fewColumns || drawn < tinyColumns {
 		return clipped(share+" "+m.numbers(room+1), columns)
 	}
 	return share + " " + drawing(part, drawn) + " " + numbers

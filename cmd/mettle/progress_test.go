@@ -92,7 +92,8 @@ func TestBarLine(t *testing.T) {
 		{fast, 70, " 24% [===>-------------] 1,216 of 5,000, 12 failed, 12 MB/s, 3:20 left"},
 		{fast, 60, " 24% [==>-------------] 1,216 of 5,000, 12 failed, 3:20 left"},
 		{fast, 50, " 24% [===>-------------] 1,216 of 5,000, 12 failed"},
-		{fast, 40, " 24% [===>--------------] 1,216 of 5,000"},
+		{fast, 49, " 24% 1,216 of 5,000, 12 failed, 3:20 left"},
+		{fast, 40, " 24% 1,216 of 5,000, 12 failed, 12 MB/s"},
 		{fast, 30, " 24% 1,216 of 5,000, 12 failed"},
 		{fine, 30, " 24% 1,204 of 5,000, 3:20 left"},
 		{fast, 20, " 24% 1,216 of 5,000"},
@@ -125,7 +126,7 @@ func TestBarTakesBackTheRowsOfAWiderLine(t *testing.T) {
 	for _, tt := range []struct {
 		columns int
 		want    string
-	}{{200, "\r  ?% ["}, {80, "\r  ?% ["}, {79, "\r\x1b[1A\x1b[J  ?% ["}, {80, "\r  ?% ["}, {40, "\r\x1b[1A\x1b[J  ?% ["}, {79, "\r  ?% ["}, {26, "\r\x1b[3A\x1b[J  ?% 1,216"}, {25, "\r\x1b[1A\x1b[J  ?% 1,216"}, {80, "\r  ?% ["}} {
+	}{{200, "\r  ?% ["}, {80, "\r  ?% ["}, {79, "\r\x1b[1A\x1b[J  ?% ["}, {80, "\r  ?% ["}, {40, "\r\x1b[1A\x1b[J  ?% 1"}, {79, "\r  ?% ["}, {26, "\r\x1b[3A\x1b[J  ?% 1,216"}, {25, "\r\x1b[1A\x1b[J  ?% 1,216"}, {80, "\r  ?% ["}} {
 		if got := drawn(tt.columns); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("in %d columns it draws %q, want %q", tt.columns, got, tt.want)
 		}
