@@ -45,7 +45,7 @@ end. The page / lists all it can do; some of it:
   curl http://127.0.0.1:8080/stats
 
   # in CI: any free port, ended with the script
-  mettle chaos --addr 127.0.0.1:0 > url & trap 'kill $!' EXIT
+  rm -f url; mettle chaos --addr 127.0.0.1:0 > url & trap 'kill $!' EXIT
   until [ -s url ]; do sleep 0.1; done; CHAOS=$(cat url)`,
 		GroupID:           mainGroup.ID,
 		Args:              noArgs,
