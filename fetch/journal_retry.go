@@ -70,7 +70,7 @@ func copyOK(ctx context.Context, to io.Writer, from io.Reader) (size int64, err 
 		bw.Write(line) // an error stays in bw until Flush
 		return bw.WriteByte('\n')
 	}
-	rest, err := eachLine(from, line)
+	rest, err := eachLine(from, longestResult, line)
 	if err == nil && len(rest) > 0 {
 		err = line(rest)
 	}

@@ -22,7 +22,7 @@ func (j *Journal) load(f *os.File) error {
 		return nil
 	}
 	lines := int64(0)
-	rest, err := eachLine(io.NewSectionReader(f, 0, info.Size()), func(line []byte) error {
+	rest, err := eachLine(io.NewSectionReader(f, 0, info.Size()), longestResult, func(line []byte) error {
 		lines++
 		if id, kind, err := resultOf(line); err == nil {
 			j.known.add(id, kind)
@@ -60,14 +60,14 @@ func (j *Journal) tail(rest []byte) (keep int, err error) {
 func blank(line []byte) bool { return len(bytes.Trim(line, " \t\r")) == 0 }
 
 // eachLine calls f with every line that ends in a newline, without it. It returns what follows the last. A line is good
-// until f returns.
-func eachLine(r io.Reader, f func(line []byte) error) (rest []byte, err error) {
+// until f returns. Of one that has more than longest bytes f gets none, and it is errNotResult in any case.
+func eachLine(r io.Reader, longest int, f func(line []byte) error) (rest []byte, err error) {
 	br := bufio.NewReaderSize(r, 1<<20)
 	var long []byte // the beginning of a line that br has no room for
 	for {
 		part, err := br.ReadSlice('\n')
-		if len(long)+len(part) > longestResult {
-			f(nil) // counts it
+		if len(long)+len(part) > longest {
+			f(nil)
 			return nil, errNotResult
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {

@@ -12,9 +12,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -327,6 +329,7 @@ func TestRefusedFilesStayAsTheyAre(t *testing.T) {
 		{"a stranger at the end", good + "hello", 2, ErrNotJournal},
 		{"a torn line in the middle", good + good[:30] + good, 2, ErrNotJournal},
 		{"failed without a reason", strings.Replace(good, `true,"outcome":"ok"`, `false,"outcome":"failed"`, 1), 1, ErrNotJournal},
+		{"failed without a reason, at the end", good + strings.Replace(good[:len(good)-1], `true,"outcome":"ok"`, `false,"outcome":"failed"`, 1), 2, ErrNotJournal},
 		{"a contradiction", strings.Replace(good, `true`, `false`, 1), 1, ErrNotJournal},
 		{"a long line", strings.Repeat("x", 3<<20) + "\n", 1, ErrNotJournal},
 		{"an array", "[" + good[:len(good)-1] + "]\n", 1, ErrNotJournal},
@@ -410,6 +413,65 @@ func TestJournalIsLocked(t *testing.T) {
 	next.Close()
 }
 
+// A process may open the file, and get its lock only when another has put a new file in its place: the old one is nobody's any more.
+func TestLockOfAFileThatWasReplaced(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "results.jsonl")
+	write(t, name, []byte(`{"id":"0","url":"","ok":false,"outcome":"failed","error":{"kind":"dns"}}`+"\n"))
+	var owners, turns atomic.Int32
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for turns.Load() < 40 {
+				j, err := OpenJournal(name, JournalConfig{RetryFailed: true})
+				if errors.Is(err, ErrBusy) {
+					runtime.Gosched()
+					continue
+				}
+				if err != nil || j.Len() != 1 {
+					t.Errorf("%v, or not one result", err)
+					return
+				}
+				if owners.Add(1) != 1 {
+					t.Error("two have the file")
+				}
+				turns.Add(1)
+				err = j.settle(t.Context())
+				werr := j.Write(failedRecord("0", KindDNS))
+				owners.Add(-1)
+				if err := errors.Join(err, werr, j.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestEachLine(t *testing.T) {
+	long := strings.Repeat("x", 3<<20)
+	for _, tt := range []struct {
+		text  string
+		lines []string
+		rest  string
+		err   error
+	}{
+		{text: ""},
+		{text: "\n\na\n", lines: []string{"", "", "a"}},
+		{text: "a\nb", lines: []string{"a"}, rest: "b"},
+		{text: long + "1\n" + long + "2\nc", lines: []string{long + "1", long + "2"}, rest: "c"},
+		{text: "a\n" + long + long, lines: []string{"a", ""}, err: errNotResult},
+	} {
+		var lines []string
+		rest, err := eachLine(strings.NewReader(tt.text), 4<<20, func(line []byte) error {
+			lines = append(lines, string(line))
+			return nil
+		})
+		if !slices.Equal(lines, tt.lines) || string(rest) != tt.rest || err != tt.err {
+			t.Errorf("of %d bytes: %d lines, %d bytes left, %v", len(tt.text), len(lines), len(rest), err)
+		}
+	}
+}
+
 // The file that takes the place of the old one is where the old one was, and open to the same people.
 func TestRetryKeepsLinkAndMode(t *testing.T) {
 	dir := t.TempDir()
@@ -417,7 +479,7 @@ func TestRetryKeepsLinkAndMode(t *testing.T) {
 	const ok = `{"id":"http://a.test/1","url":"","ok":true,"outcome":"ok","bytes":0}`
 	write(t, real, []byte(`{"id":"http://a.test/2","url":"","ok":false,"outcome":"failed","error":{"kind":"dns"}}`+"\n"+ok))
 	write(t, real+".retry", []byte("left behind by a run that was killed"))
-	if err := errors.Join(os.Chmod(real, 0o640), os.Symlink("real.jsonl", link)); err != nil {
+	if err := errors.Join(os.Chmod(real, 0o666), os.Symlink("real.jsonl", link)); err != nil {
 		t.Fatal(err)
 	}
 	r, err := resumed(t, link, JournalConfig{RetryFailed: true}, false, URLs("http://a.test/1", "http://a.test/2"))
@@ -425,7 +487,7 @@ func TestRetryKeepsLinkAndMode(t *testing.T) {
 		t.Fatalf("%v, %+v", err, r.counts)
 	}
 	info, err := os.Lstat(real)
-	if err != nil || info.Mode() != 0o640 {
+	if err != nil || info.Mode() != 0o666 {
 		t.Errorf("the file is %v, %v", info.Mode(), err)
 	}
 	if to, err := os.Readlink(link); err != nil || to != "real.jsonl" {
