@@ -219,12 +219,14 @@ func (l *leg) failure(maxHint time.Duration) *Error {
 	return nil
 }
 
-// again reports whether the failed request may be sent again: if that can help, and if the server has not acted on it or may act on it
-// twice.
+// again reports whether the failed request may be sent again: if that can help, and if it is repeatable.
 func (l *leg) again(why *Error) bool {
-	if !why.Retryable || why.Kind == KindHint {
-		return false
-	}
+	return why.Retryable && why.Kind != KindHint && l.repeatable()
+}
+
+// repeatable reports whether the request may be sent again as far as the server is concerned: it has not acted on it, or may act on it
+// twice.
+func (l *leg) repeatable() bool {
 	first := l.task.hops == 0 && !l.followed // else the item's own request has been answered
 	unseen := first && (l.unseen || httprule.Unprocessed(l.err) || httprule.Refused(l.status))
 	return unseen || httprule.Repeatable(l.task.item.Method, l.task.next.Header)

@@ -1,5 +1,7 @@
 package fetch
 
+import "github.com/mettle-go/mettle/internal/clock"
+
 // A claim is the right of one task to write a file, from its first request to its record. Tasks with the same path are the same request: they
 // take turns.
 type claim struct {
@@ -41,7 +43,7 @@ func (f *run) release(t *task) {
 	heir := next[0]
 	f.claim(heir)
 	f.claims[path].next = next[1:]
-	f.enqueue(heir)
+	f.requeue(heir, clock.Now())
 }
 
 // abandon removes the parts of the tasks that the run leaves to do, where nobody could go on with them. No request runs any more.

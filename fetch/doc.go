@@ -61,6 +61,25 @@
 // A disk that is full, a directory that may not be written: these are no failures of items. They end the run, with ErrWrite and a *SaveError, and what
 // has no record is still to do. A directory serves one run at a time.
 //
+// # Mirrors
+//
+// Item.Mirrors are other URLs of the same content. The item begins with its own URL, or, if that one's host is down, on hold or asked slowly at the moment, with
+// the first mirror whose host is well. After a failure the next URL in turn has its chance: at once if the item has not asked it yet, else
+// after the backoff. Each URL has Config.Attempts of its own. One that fails for good, by a status such as 404, a bad certificate, a body that is too large or for the second
+// time not the one that Item.SHA256 is of, is not asked again for this item; the item fails when no URL is left. An item that waits for a
+// host that is parked or put on hold goes over to a mirror that is well. When no host is well, it waits for the one that is free
+// first.
+//
+// What is known of hosts is shared by all items: of a long list with a dead first host, only some twenty items, and a probe now and then, find
+// out that it is dead.
+//
+// Only Item.SHA256 can tell that a mirror serves something else: without it, whatever comes first is taken. Item.Header goes to every
+// URL, credentials included. A request that may not be repeated goes to a mirror only if no server can have seen it. The bytes of two
+// URLs are never put together: a body that was cut is gone on with at the URL that it came from, and a mirror begins anew; hence an item stays where it is as long
+// as an attempt brings 1 MiB or more. A later run begins with the item's own URL again.
+//
+// Record.Mirror tells who served, and Attempt.Mirror who was asked. ID and file name are the same in any case.
+//
 // # Defaults
 //
 //	Concurrency 64, PerHost 8, Attempts 5

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
-	"time"
 
 	"github.com/mettle-go/mettle"
-	"github.com/mettle-go/mettle/internal/clock"
 )
 
 // end decides what follows a request.
@@ -24,7 +22,7 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	if l.unsent {
 		f.hear(h, l.ticket, mettle.Ignore, l.ended)
 		f.meter.waiting.Add(1)
-		f.enqueue(t)
+		f.requeue(t, l.ended)
 		return nil
 	}
 	if l.fatal != nil {
@@ -49,7 +47,7 @@ func (f *run) end(ctx context.Context, l *leg) error {
 		f.leave(t)
 		t.next = l.moved
 		f.meter.waiting.Add(1)
-		f.enqueue(f.assign(t, t.next.URL))
+		f.enqueue(f.assign(t, hostOf(t.next.URL)))
 		return nil
 	}
 	f.meter.attempts.Add(1)
@@ -59,22 +57,32 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	if (spared || l.progress) && failure != nil {
 		t.free++
 	}
-	if used := t.used(&f.network); failure != nil && used < f.cfg.Attempts && l.again(failure) {
-		f.retry(t, l.ended, f.backoff.Wait(max(1, used, t.limited), t.wait, rand.Uint64()))
+	if failure != nil && f.retry(l, failure) {
 		return nil
 	}
 	f.forget(t)
 	return f.write(t.final(l, failure))
 }
 
-// retry puts t back to its own host, from which redirects may have led away, after the wait.
-func (f *run) retry(t *task, now clock.Instant, wait time.Duration) {
+// retry lets the task of l, which failed, try again later or elsewhere. It returns false if it may not.
+func (f *run) retry(l *leg, failure *Error) bool {
+	t := l.task
+	used := t.used(&f.network)
+	again := used < f.cfg.Attempts && l.again(failure)
+	wait := f.backoff.Wait(max(1, used, t.limited), t.wait, rand.Uint64())
+	if t.route != nil {
+		return f.onward(l, failure, again, wait)
+	}
+	if !again {
+		return false
+	}
 	f.leave(t)
 	u, _ := url.Parse(t.item.URL) // parsed before, when it was accepted
-	f.assign(t, u)
+	f.assign(t, hostOf(u))        // from which redirects may have led away
 	t.next, t.hops, t.wait = nil, 0, wait
 	f.meter.waiting.Add(1)
-	f.alarms.set(alarm{at: now.Add(wait), task: t})
+	f.alarms.set(alarm{at: l.ended.Add(wait), task: t})
+	return true
 }
 
 // forget drops t, whose turn is over.

@@ -28,10 +28,31 @@ type host struct {
 	starts spacing
 	pace   pace
 
+	mirrored  int           // of queue: those whose items have mirrors
+	avoided   bool          // they go elsewhere, if they can
+	evacuated clock.Instant // if avoided: when they were looked through last
+
 	held      hold
 	breaker   breaker.State
 	down      bool // the breaker opened and has not closed since
 	downSince clock.Instant
+}
+
+// push lets t wait for h.
+func (h *host) push(t *task) {
+	h.queue.push(t)
+	if t.route != nil {
+		h.mirrored++
+	}
+}
+
+// pop takes the task that has waited longest. There must be one.
+func (h *host) pop() *task {
+	t := h.queue.pop()
+	if t.route != nil {
+		h.mirrored--
+	}
+	return t
 }
 
 func hostOf(u *url.URL) string {

@@ -17,12 +17,13 @@ import (
 
 // An Item is one URL to fetch.
 type Item struct {
-	ID     string            `json:"id,omitempty"`     // names the item in its Record; empty means its URL, after its method unless that is GET
-	URL    string            `json:"url"`              // http or https
-	Method string            `json:"method,omitempty"` // empty means GET
-	Header map[string]string `json:"header,omitempty"`
-	Body   string            `json:"body,omitempty"`
-	SHA256 string            `json:"sha256,omitempty"` // of the body that comes back, as 64 hexadecimal digits; empty means that any will do
+	ID      string            `json:"id,omitempty"`     // names the item in its Record; empty means its URL, after its method unless that is GET
+	URL     string            `json:"url"`              // http or https
+	Method  string            `json:"method,omitempty"` // empty means GET
+	Header  map[string]string `json:"header,omitempty"`
+	Body    string            `json:"body,omitempty"`
+	Mirrors []string          `json:"mirrors,omitempty"` // other URLs of the same content; see "Mirrors" in the package's documentation
+	SHA256  string            `json:"sha256,omitempty"`  // of the body that comes back, as 64 hexadecimal digits; empty means that any will do
 }
 
 // Parse reads an item from a line: a URL, or a JSON object with the fields of Item. A field that Item does not have is an
@@ -50,37 +51,24 @@ func Parse(line []byte) (Item, error) {
 
 // wanted says what a field of an item holds.
 func wanted(field string) string {
-	if field == "header" {
+	switch {
+	case field == "header":
 		return "an object of strings"
+	case strings.HasPrefix(field, "mirrors"):
+		return "an array of strings"
 	}
 	return "a string"
 }
 
 // check returns what is wrong with it, if anything.
 func (it Item) check() error {
-	if it.URL == "" {
-		return errors.New("url is empty, want http:// or https://")
+	if err := checkURL(it.URL); err != nil {
+		return fmt.Errorf("url %w", err)
 	}
-	if !utf8.ValidString(it.URL) {
-		return errors.New("url is not UTF-8, want other bytes as %XX")
-	}
-	if !strings.Contains(it.URL, "://") {
-		return errors.New("url has no scheme, want http://… or https://…")
-	}
-	u, err := url.Parse(it.URL)
-	if err != nil {
-		// The error of package url repeats the URL, which the record has already.
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err
+	for _, m := range it.Mirrors {
+		if err := checkURL(m); err != nil {
+			return fmt.Errorf("mirror %q %w", m, err)
 		}
-		return fmt.Errorf("url is not valid: %w", err)
-	}
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("url has the scheme %q, want http or https", u.Scheme)
-	}
-	if u.Hostname() == "" {
-		return errors.New("url has no host")
 	}
 	if it.Method != "" && !token(it.Method) {
 		return fmt.Errorf("method is %q, want an HTTP method", it.Method)
@@ -107,6 +95,34 @@ func (it Item) check() error {
 	return nil
 }
 
+func checkURL(s string) error {
+	if s == "" {
+		return errors.New("is empty, want http:// or https://")
+	}
+	if !utf8.ValidString(s) {
+		return errors.New("is not UTF-8, want other bytes as %XX")
+	}
+	if !strings.Contains(s, "://") {
+		return errors.New("has no scheme, want http://… or https://…")
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		// The error of package url repeats the URL, which the record has already.
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		return fmt.Errorf("is not valid: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("has the scheme %q, want http or https", u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return errors.New("has no host")
+	}
+	return nil
+}
+
 // token reports whether s is a token of RFC 9110, section 5.6.2.
 func token(s string) bool {
 	for _, c := range []byte(s) {
@@ -129,13 +145,13 @@ func (it Item) id() string {
 	}
 }
 
-// request makes the item's request. The Item has been checked, so that an error here is rare.
-func (it Item) request(common http.Header) (*http.Request, error) {
+// request makes the item's request to that URL, its own or a mirror's. The Item has been checked, so that an error here is rare.
+func (it Item) request(to string, common http.Header) (*http.Request, error) {
 	var body io.Reader
 	if it.Body != "" {
 		body = strings.NewReader(it.Body)
 	}
-	req, err := http.NewRequest(it.Method, it.URL, body)
+	req, err := http.NewRequest(it.Method, to, body)
 	if err != nil {
 		return nil, err
 	}

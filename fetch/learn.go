@@ -113,5 +113,5 @@ func (t *task) used(o *outage) int {
 		t.free += t.doubts
 		t.doubts = 0
 	}
-	return len(t.attempts) - t.free
+	return t.tries - t.free
 }

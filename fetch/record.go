@@ -22,6 +22,7 @@ type Record struct {
 	ElapsedMS int64     `json:"elapsed_ms"`          // from the first attempt's start to the end, waits included
 	Started   time.Time `json:"started"`             // of the first attempt
 	FinalURL  string    `json:"final_url,omitempty"` // where redirects led, if they did
+	Mirror    string    `json:"mirror,omitempty"`    // which of Item.Mirrors served the body, as given; absent if that was URL
 }
 
 // Outcome is how an item ended.
@@ -34,7 +35,8 @@ const (
 
 // An Attempt is one request for an item, redirects included.
 type Attempt struct {
-	N          int       `json:"n"` // from 1
+	N          int       `json:"n"`                // from 1
+	Mirror     string    `json:"mirror,omitempty"` // which of Item.Mirrors it was for; absent if it was for URL
 	Started    time.Time `json:"started"`
 	DurationMS int64     `json:"duration_ms"`
 	Status     int       `json:"status,omitempty"`

@@ -31,10 +31,16 @@ func (f *run) accept(a arrival, ok bool) error {
 	if err := a.item.check(); err != nil {
 		return f.write(invalid(a.item, a.item.URL, err))
 	}
-	u, _ := url.Parse(a.item.URL)
 	f.pending++
 	f.meter.waiting.Add(1)
-	f.enqueue(f.assign(&task{item: a.item}, u))
+	t := &task{item: a.item}
+	if len(a.item.Mirrors) > 0 {
+		t.route = newRoute(a.item)
+		f.settle(t, clock.Now())
+		return nil
+	}
+	u, _ := url.Parse(a.item.URL)
+	f.enqueue(f.assign(t, hostOf(u)))
 	return nil
 }
 
@@ -52,9 +58,8 @@ func perItem(err error) bool {
 	return err == nil || ok
 }
 
-// assign gives t to the host of u.
-func (f *run) assign(t *task, u *url.URL) *task {
-	name := hostOf(u)
+// assign gives t to the host of that name.
+func (f *run) assign(t *task, name string) *task {
 	h := f.hosts[name]
 	if h == nil {
 		h = &host{name: name, breaker: f.breaker.Start(int64(clock.Now()))}
@@ -91,7 +96,7 @@ func (f *run) leave(t *task) {
 }
 
 func (f *run) enqueue(t *task) {
-	t.host.queue.push(t)
+	t.host.push(t)
 	f.list(t.host)
 }
 
@@ -110,8 +115,8 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 		return nil
 	}
 	for a, ok := f.alarms.next(now); ok; a, ok = f.alarms.next(now) {
-		if a.task != nil {
-			f.enqueue(a.task)
+		if t := a.task; t != nil {
+			f.requeue(t, now)
 			continue
 		}
 		a.host.alarmed = false
@@ -124,12 +129,13 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 	for f.running < f.cfg.Concurrency && f.ready.len > 0 && f.opens(now) <= now {
 		h := f.ready.pop()
 		h.listed = false
+		f.evacuate(h, now)
 		if h.queue.len == 0 {
 			continue
 		}
 		admitted, ok, again := f.admit(h, now)
 		if !ok {
-			if again != never && !h.alarmed {
+			if again = f.sooner(h, again, now); again != never && !h.alarmed {
 				h.alarmed = true
 				if again.Sub(now) >= worthTelling {
 					h.resting = true
@@ -139,7 +145,7 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 			}
 			continue // listed again by that alarm, or by the end of a running request
 		}
-		if err := f.launch(ctx, g, h.queue.pop(), admitted, now); err != nil {
+		if err := f.launch(ctx, g, h.pop(), admitted, now); err != nil {
 			return err
 		}
 		f.list(h)
@@ -167,7 +173,7 @@ func (f *run) launch(ctx context.Context, g *group.Group, t *task, admitted tick
 	}
 	f.meter.waiting.Add(-1)
 	if t.next == nil {
-		req, err := t.item.request(f.cfg.Header)
+		req, err := t.item.request(t.url(), f.cfg.Header)
 		if err != nil {
 			f.hear(t.host, admitted, mettle.Ignore, now)
 			f.forget(t)

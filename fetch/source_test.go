@@ -91,18 +91,22 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		`http://a.test/%zz`: `url is not valid: invalid URL escape "%zz"`,
 		`http://a b.test/`:  `url is not valid: invalid character " " in host name`,
 		`{"url":""}`:        `url is empty, want http:// or https://`,
-		`{"url":"http://a.test","method":"GE T"}`:          `method is "GE T", want an HTTP method`,
-		`{"url":"http://a.test","header":{"a b":"c"}}`:     `header has the name "a b", want an HTTP field name`,
-		`{"url":"http://a.test","header":{"a":"b\nc: d"}}`: `header a is "b\nc: d", want one line of text`,
-		`{"url":"http://a.test"`:                           `not an item: unexpected EOF`,
-		`{"url":"http://a.test"} {}`:                       `not an item: something follows the JSON object`,
-		`{"url":7}`:                                        `not an item: url is a JSON number, want a string`,
-		`{"url":"http://a.test","header":["a"]}`:           `not an item: header is a JSON array, want an object of strings`,
-		`{"url":"http://a.test","header":{"a":1}}`:         `not an item: header is a JSON number, want an object of strings`,
-		`127.0.0.1:8080/ok`:                                `url has no scheme, want http://… or https://…`,
-		`not a url`:                                        `url has no scheme, want http://… or https://…`,
-		`://a.test`:                                        `url is not valid: missing protocol scheme`,
-		`{"url":"http://a.test","mirrors":[]}`:             `not an item: unknown field "mirrors"`,
+		`{"url":"http://a.test","method":"GE T"}`:                             `method is "GE T", want an HTTP method`,
+		`{"url":"http://a.test","header":{"a b":"c"}}`:                        `header has the name "a b", want an HTTP field name`,
+		`{"url":"http://a.test","header":{"a":"b\nc: d"}}`:                    `header a is "b\nc: d", want one line of text`,
+		`{"url":"http://a.test"`:                                              `not an item: unexpected EOF`,
+		`{"url":"http://a.test"} {}`:                                          `not an item: something follows the JSON object`,
+		`{"url":7}`:                                                           `not an item: url is a JSON number, want a string`,
+		`{"url":"http://a.test","header":["a"]}`:                              `not an item: header is a JSON array, want an object of strings`,
+		`{"url":"http://a.test","header":{"a":1}}`:                            `not an item: header is a JSON number, want an object of strings`,
+		`127.0.0.1:8080/ok`:                                                   `url has no scheme, want http://… or https://…`,
+		`not a url`:                                                           `url has no scheme, want http://… or https://…`,
+		`://a.test`:                                                           `url is not valid: missing protocol scheme`,
+		`{"url":"http://a.test","mirror":[]}`:                                 `not an item: unknown field "mirror"`,
+		`{"url":"http://a.test","mirrors":"http://b.test"}`:                   `not an item: mirrors is a JSON string, want an array of strings`,
+		`{"url":"http://a.test","mirrors":["http://b.test",7]}`:               `not an item: mirrors is a JSON number, want an array of strings`,
+		`{"url":"http://a.test","mirrors":["http://b.test","ftp://c.test/"]}`: `mirror "ftp://c.test/" has the scheme "ftp", want http or https`,
+		`{"url":"http://a.test","mirrors":[""]}`:                              `mirror "" is empty, want http:// or https://`,
 	} {
 		if _, err := Parse([]byte(line)); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", line, err, want)
@@ -139,7 +143,7 @@ func FuzzLines(f *testing.F) {
 				continue
 			}
 			// What was accepted can be requested.
-			if _, err := it.request(nil); err != nil {
+			if _, err := it.request(it.URL, nil); err != nil {
 				t.Fatalf("%+v: %v", it, err)
 			}
 		}

@@ -9,6 +9,10 @@ func appendItem(b []byte, it Item) []byte {
 	for _, s := range []string{it.ID, it.URL, it.Method, it.Body, it.SHA256} {
 		b = appendString(b, s)
 	}
+	b = appendUint32(b, uint32(len(it.Mirrors)))
+	for _, m := range it.Mirrors {
+		b = appendString(b, m)
+	}
 	b = appendUint32(b, uint32(len(it.Header)))
 	for k, v := range it.Header {
 		b = appendString(appendString(b, k), v)
@@ -22,6 +26,14 @@ func cutItem(b []byte) (it Item, rest []byte) {
 		*s, b = cutString(b)
 	}
 	n, b := cutUint32(b)
+	for range n {
+		var m string
+		if m, b = cutString(b); b == nil {
+			return it, nil
+		}
+		it.Mirrors = append(it.Mirrors, m)
+	}
+	n, b = cutUint32(b)
 	if b == nil || n == 0 {
 		return it, b
 	}

@@ -308,7 +308,7 @@ func TestARequestThatFindsItsHostHeldIsNotSent(t *testing.T) {
 		}
 		h := f.hosts["a.test:80"]
 		tk := h.queue.pop()
-		tk.next, _ = it.request(nil)
+		tk.next, _ = it.request(it.URL, nil)
 		f.running, h.running = 1, 1
 		h.held.extend(clock.Now().Add(time.Second))
 

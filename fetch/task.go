@@ -23,16 +23,21 @@ type task struct {
 	open     bool // the last of attempts goes on at another host
 	begun    clock.Instant
 	ended    clock.Instant // of the last attempt
-	wait     time.Duration // decided after the last attempt
-	mistaken bool          // a whole body was not the one that Item.SHA256 is of
+	route    *route        // nil: the item has no mirrors
+	account
+}
 
-	// What speaks for the item where its attempts are counted.
-	free      int    // attempts that do not count
-	limited   int    // answers 429
-	oks       uint64 // good answers of its host when the last of them came
-	doubts    int    // failures that may prove the network's
-	streak    uint64 // in which those came
-	exhausted bool   // there was a time at which our own resources were not enough
+// An account is what speaks for and against another attempt at one URL.
+type account struct {
+	tries     int           // attempts
+	free      int           // how many of these do not count
+	wait      time.Duration // decided after the last one
+	mistaken  bool          // a whole body was not the one that Item.SHA256 is of
+	limited   int           // answers 429
+	oks       uint64        // good answers of the host when the last of these came
+	doubts    int           // failures that may prove the network's
+	streak    uint64        // in which those came
+	exhausted bool          // there was a time at which our own resources were not enough
 	since     clock.Instant
 }
 
@@ -42,12 +47,16 @@ func (t *task) record(l *leg, failure *Error) {
 		t.begun, t.ended = l.began, l.began
 	}
 	if !t.open {
-		t.attempts = append(t.attempts, Attempt{N: len(t.attempts) + 1, Started: l.started, WaitMS: ms(l.began.Sub(t.ended))})
+		t.tries++
+		t.attempts = append(t.attempts, Attempt{
+			N: len(t.attempts) + 1, Mirror: t.mirror(), Started: l.started, WaitMS: ms(l.began.Sub(t.ended)),
+		})
 	}
 	last := &t.attempts[len(t.attempts)-1]
 	for range l.replays {
 		last.Error = "reset: the kept connection was dead, and net/http sent the request again"
-		t.attempts = append(t.attempts, Attempt{N: last.N + 1, Started: l.started, Replayed: true})
+		t.attempts = append(t.attempts, Attempt{N: last.N + 1, Mirror: last.Mirror, Started: l.started, Replayed: true})
+		t.tries++
 		last = &t.attempts[len(t.attempts)-1]
 	}
 	last.DurationMS += ms(l.ended.Sub(l.began))
@@ -69,8 +78,13 @@ func (t *task) final(l *leg, failure *Error) *Record {
 	if l.whole {
 		r.Bytes = l.size
 	}
-	if failure != nil {
-		r.Outcome = Failed
+	if failure == nil {
+		r.Mirror = t.mirror()
+		return r
+	}
+	r.Outcome = Failed
+	if t.route != nil && t.route.passes() {
+		failure.Retryable = true
 	}
 	return r
 }

@@ -32,9 +32,10 @@ and write one line of JSON for each as soon as it is known: whether it is ok,
 its status, size and SHA-256, every attempt, why it failed.
 
 A line of FILE is a URL, or a JSON object with url and optionally id, method,
-header (an object of names and values), body, and sha256 (of the answer). Blank
-lines and lines that begin with # are skipped. One that cannot be understood
-gets a failed result, and the run goes on.
+header (an object of names and values), body, sha256 (of the answer) and mirrors
+(a list of other URLs of the same content, tried in turn). Blank lines and lines
+that begin with # are skipped. One that cannot be understood gets a failed
+result, and the run goes on.
 
 What may pass is tried again: dropped connections, cut bodies, silence, and
 answers such as 429 and 503. A server that names a time to wait is left alone
