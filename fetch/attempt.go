@@ -239,6 +239,9 @@ func (l *leg) verdict() mettle.Verdict {
 		if _, ours := errors.AsType[*SaveError](l.err); ours {
 			return mettle.Ignore
 		}
+		if l.progress {
+			return mettle.Success // who brings a body forward is not down: to rest would only delay what is left
+		}
 		switch kind, _ := sort(l.err); kind {
 		case KindRedirect, KindTooLarge, KindChecksum:
 			return mettle.Success

@@ -35,6 +35,7 @@ func (p *part) checkpoint() error {
 	if err != nil {
 		return unsaved(p.note(), err)
 	}
+	p.noted = true
 	if err := writeSynced(p.next(), line); err != nil {
 		os.Remove(p.next())
 		return unsaved(p.next(), err)

@@ -39,6 +39,7 @@ type part struct {
 	best      int64     // the most that size was at the end of an attempt
 	sought    bool      // for what an earlier run left
 	exists    bool      // path.part, made by this run or found whole
+	noted     bool      // there is a note, or what an earlier run left of one
 	file      *os.File  // path.part, while a request brings bytes
 }
 
@@ -60,12 +61,20 @@ func (p *part) create() error {
 	if err := p.store.mkdir(filepath.Dir(p.path)); err != nil {
 		return err
 	}
-	// First of all: it must never stand beside bytes that are not its own.
-	if err := errors.Join(remove(p.note()), remove(p.next())); err != nil {
-		return err
+	f, err := os.OpenFile(p.temp(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if p.noted || errors.Is(err, fs.ErrExist) {
+		// First of all: a note must never stand beside bytes that are not its own.
+		if err := errors.Join(remove(p.note()), remove(p.next())); err != nil {
+			if f != nil {
+				f.Close()
+			}
+			return err
+		}
+		p.noted, p.synced = false, 0
 	}
-	p.synced = 0
-	f, err := os.OpenFile(p.temp(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		f, err = os.OpenFile(p.temp(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	}
 	if err != nil {
 		return unsaved(p.temp(), err)
 	}
@@ -158,11 +167,11 @@ func (p *part) finish() error {
 		return unsaved(p.path, err)
 	}
 	p.exists = false
-	if p.synced > 0 { // after the rename: a part without its note would be worth nothing
+	if p.noted { // after the rename: a part without its note would be worth nothing
 		if err := errors.Join(remove(p.note()), remove(p.next())); err != nil {
 			return err
 		}
-		p.synced = 0
+		p.noted, p.synced = false, 0
 	}
 	return syncNames(filepath.Dir(p.path))
 }
@@ -177,8 +186,12 @@ func (p *part) drop() error {
 	if !p.exists {
 		return nil
 	}
-	p.exists, p.synced = false, 0
-	return errors.Join(remove(p.note()), remove(p.next()), remove(p.temp()))
+	err := remove(p.temp())
+	if p.noted {
+		err = errors.Join(err, remove(p.note()), remove(p.next()))
+	}
+	p.exists, p.noted, p.synced = false, false, 0
+	return err
 }
 
 // abandon removes the part where no later run could go on with it. No request may run for it any more.
@@ -218,6 +231,7 @@ func (p *part) find(ctx context.Context, buf []byte) error {
 
 func (p *part) read(ctx context.Context, buf []byte) error {
 	n, err := readNote(p.note())
+	p.noted = !errors.Is(err, fs.ErrNotExist)
 	if err != nil {
 		return err
 	}

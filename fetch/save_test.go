@@ -224,6 +224,29 @@ func TestProgressUntilTheTimeout(t *testing.T) {
 	})
 }
 
+// A host whose answers all break, but bring bytes, is not taken for one that is down.
+func TestProgressParksNoHost(t *testing.T) {
+	big := text(5, 40<<20)
+	dir := inMemoryDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := wire(func(r *http.Request) (*http.Response, error) {
+			from, _ := strconv.Atoi(strings.Trim(r.Header.Get("Range"), "bytes=-"))
+			res := answer(r, 206, string(big[from:min(from+1<<20, len(big))]), "ETag", tag,
+				"Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(big)-1, len(big)))
+			if from == 0 {
+				res.StatusCode = 200
+			}
+			res.ContentLength = int64(len(big) - from)
+			return res, nil
+		})
+		r := one(t, Config{Dir: dir, Attempts: 1, PerHost: 1, Park: time.Hour, MaxPark: time.Hour, Transport: w}, Item{URL: "http://a.test/"})
+		saved(t, r, dir, big)
+		if len(r.Attempts) != 40 || r.ElapsedMS > time.Minute.Milliseconds() {
+			t.Errorf("%d attempts in %d ms", len(r.Attempts), r.ElapsedMS)
+		}
+	})
+}
+
 // limited brings most bytes, then nothing until its context ends.
 type limited struct {
 	ctx  context.Context
