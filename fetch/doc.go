@@ -33,6 +33,11 @@
 // Meanwhile the other hosts go on, each in its turn: an item that waits holds no worker, only its place in Config.Window. Redirects to
 // another host wait for that host's turn like anything else.
 //
+// # Going on
+//
+// A run that ended early, in whatever way, goes on when it is started again with the same Journal, which keeps the records in a file. What has
+// a record there is not fetched again. The list may have grown meanwhile.
+//
 // # Saving bodies
 //
 // With Config.Dir every body goes into a file of its own, whose path is in the record:
@@ -109,4 +114,7 @@
 //
 // Wrong: a Transport that decompresses bodies, which makes a body impossible to check against its length. Set
 // DisableCompression.
+//
+// Wrong: a Journal for items with the same method and URL that differ in their bodies or headers. After an early end nobody knows which of
+// them have been sent. Give each an ID.
 package fetch

@@ -69,6 +69,7 @@ type Journal struct {
 	file    appender
 	size    int64 // of the file, up to the last whole line that counts
 	keep    int   // of the bytes that follow size, a result without its newline
+	torn    bool  // something else follows those
 	settled bool  // the file is the list's, and mended: there is nothing after size
 	began   bool  // a run uses it
 	matched bool  // all items of the list were compared

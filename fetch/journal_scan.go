@@ -35,6 +35,7 @@ func (j *Journal) load(f *os.File) error {
 	if err == nil && len(rest) > 0 {
 		lines++
 		j.keep, err = j.tail(rest)
+		j.torn = len(rest) > j.keep
 	}
 	if errors.Is(err, errNotResult) {
 		return &JournalError{Name: j.name, Line: lines, Err: ErrNotJournal}

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -21,6 +22,10 @@ func (j *Journal) Write(r *Record) error {
 	if err != nil {
 		return j.wrong(err)
 	}
+	_, kind, err := resultOf(line[:len(line)-1])
+	if err != nil { // a later run would refuse the file
+		return j.wrong(fmt.Errorf("the record of %s has no outcome, or failed without an Error", r.ID))
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.failed != nil {
@@ -30,10 +35,6 @@ func (j *Journal) Write(r *Record) error {
 	if len(j.lines) >= writeAt {
 		// r is not among kinds, as the run does not count what Write refuses.
 		return j.write()
-	}
-	kind := Kind("")
-	if !r.OK {
-		kind = r.Error.Kind
 	}
 	j.kinds = append(j.kinds, kind)
 	return nil
@@ -123,19 +124,23 @@ func (j *Journal) mend() error {
 	if j.settled {
 		return nil
 	}
-	if err := j.file.Truncate(j.size + int64(j.keep)); err != nil {
-		return j.wrong(err)
+	if j.torn {
+		if err := j.file.Truncate(j.size + int64(j.keep)); err != nil {
+			return j.wrong(err)
+		}
+		j.unsaved = true
 	}
 	if j.keep > 0 {
 		if _, err := j.file.Write([]byte("\n")); err != nil {
 			return j.wrong(err)
 		}
 		j.size += int64(j.keep) + 1
+		j.unsaved = true
 	}
 	if j.size == 0 {
 		syncDir(filepath.Dir(j.name))
 	}
-	j.settled, j.unsaved = true, true
+	j.settled = true
 	return nil
 }
 

@@ -161,3 +161,17 @@ func TestFailedSyncIsAFailure(t *testing.T) {
 		t.Errorf("Close returns %v, want EIO", err)
 	}
 }
+
+// What a later run could not read is not written.
+func TestJournalWritesOnlyResults(t *testing.T) {
+	d := &fakeDisk{room: 1000}
+	j := d.journal()
+	for _, r := range []*Record{{ID: "a"}, {ID: "a", Outcome: Failed}, {ID: "a", OK: true, Outcome: Failed}} {
+		if err := j.Write(r); err == nil {
+			t.Errorf("%+v is taken for a result", r)
+		}
+	}
+	if err := j.Write(okRecord("b")); err != nil || j.Close() != nil || linesOf(t, d.text) != 1 {
+		t.Errorf("%v, and the file has %s", err, d.text)
+	}
+}

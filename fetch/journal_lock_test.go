@@ -1,0 +1,99 @@
+package fetch
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func TestJournalIsLocked(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "results.jsonl")
+	write(t, name, []byte(`{"id":"http://a.test/1","url":"","ok":false,"outcome":"failed","error":{"kind":"dns"}}`+"\n"))
+	j, err := OpenJournal(name, JournalConfig{RetryFailed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenJournal(name, JournalConfig{}); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second one: %v, want ErrBusy", err)
+	}
+	if _, err := Run(t.Context(), Config{Transport: &origin{}}, URLs("http://a.test/1"), j); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenJournal(name, JournalConfig{}); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second one after failed results were taken out: %v, want ErrBusy", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next, err := OpenJournal(name, JournalConfig{})
+	if err != nil || next.Len() != 1 || next.Failed() != 0 {
+		t.Fatalf("after Close: %v", err)
+	}
+	next.Close()
+}
+
+func TestLockOfAFileThatWasReplaced(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "results.jsonl")
+	write(t, name, []byte(`{"id":"0","url":"","ok":false,"outcome":"failed","error":{"kind":"dns"}}`+"\n"))
+	var owners, turns atomic.Int32
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for turns.Load() < 40 {
+				j, err := OpenJournal(name, JournalConfig{RetryFailed: true})
+				if errors.Is(err, ErrBusy) {
+					runtime.Gosched()
+					continue
+				}
+				if err != nil || j.Len() != 1 {
+					t.Errorf("%v, or not one result", err)
+					return
+				}
+				if owners.Add(1) != 1 {
+					t.Error("two have the file")
+				}
+				turns.Add(1)
+				err = j.settle(t.Context())
+				werr := j.Write(failedRecord("0", KindDNS))
+				owners.Add(-1)
+				if err := errors.Join(err, werr, j.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestRetryKeepsLinkAndMode(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real.jsonl"), filepath.Join(dir, "link.jsonl")
+	const ok = `{"id":"http://a.test/1","url":"","ok":true,"outcome":"ok","bytes":0}`
+	write(t, real, []byte(`{"id":"http://a.test/2","url":"","ok":false,"outcome":"failed","error":{"kind":"dns"}}`+"\n"+ok))
+	write(t, real+".retry", []byte("left behind by a run that was killed"))
+	if err := errors.Join(os.Chmod(real, 0o666), os.Symlink("real.jsonl", link)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := resumed(t, link, JournalConfig{RetryFailed: true}, false, URLs("http://a.test/1", "http://a.test/2"))
+	if err != nil || r.counts.Before != 1 || r.counts.OK != 2 {
+		t.Fatalf("%v, %+v", err, r.counts)
+	}
+	info, err := os.Lstat(real)
+	if err != nil || info.Mode() != 0o666 {
+		t.Errorf("the file is %v, %v", info.Mode(), err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "real.jsonl" {
+		t.Errorf("the link leads to %s, %v", to, err)
+	}
+	if text := read(t, real); !bytes.HasPrefix(text, []byte(ok+"\n{")) || bytes.Count(text, []byte("\n")) != 2 {
+		t.Errorf("the file has %s", text)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 2 {
+		t.Errorf("left behind: %v", files)
+	}
+}
