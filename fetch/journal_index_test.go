@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
