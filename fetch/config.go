@@ -35,8 +35,8 @@ type Config struct {
 	// Patience is for how long the URLs of a host that stays down wait for it. After that they are tried as if each
 	// were alone, until a request to the host succeeds. 0 means 2 min.
 	Patience time.Duration
-	// Window is how many URLs may be in memory, waiting or running: a host that is slow holds up others only when
-	// this many of its URLs wait. 0 means 100,000, which takes about 50 MB.
+	// Window is how many URLs may be in memory, waiting or running. When so many wait for hosts that are slow or down while there is
+	// room for more requests, those of them that were not tried yet go to a temporary file, so that the others are found. 0 means 100,000, which takes about 50 MB.
 	Window int
 	// Dir is the directory to save bodies in. Empty means that they are read and checked, but not kept. See "Saving bodies" in the
 	// package's documentation.

@@ -18,6 +18,7 @@ import (
 type host struct {
 	name    string
 	queue   fifo[*task]
+	spilled *spilled // items behind those of queue; nil: there were never any
 	running int
 	tasks   int  // in memory, waiting anywhere or running
 	listed  bool // in run.ready

@@ -47,6 +47,7 @@ func Run(ctx context.Context, c Config, src Source, sink Sink) (Counts, error) {
 		src = j.rest(src, c.Meter)
 	}
 	f := newRun(c, sink)
+	defer f.spill.close()
 	if c.Dir != "" {
 		var err error
 		if f.store, err = openStore(c.Dir); err != nil {
@@ -95,6 +96,11 @@ type run struct {
 	ready     fifo[*host]       // hosts that may have something to start
 	alarms    alarms
 	pending   int // items in memory
+	spill     *spill
+	away      int           // items in it
+	futile    int           // items read that went there, one after the other
+	spillAt   clock.Instant // when to look again for what can go there
+	wakeAt    clock.Instant // the same, if that is wanted; else never
 	running   int
 	workers   int
 	sweepAt   int // the number of hosts
@@ -129,6 +135,9 @@ func newRun(c Config, sink Sink) *run {
 		results: make(chan *leg, c.Concurrency),
 		hosts:   make(map[string]*host),
 		flushed: clock.Now(),
+		spill:   new(spill),
+		spillAt: never,
+		wakeAt:  never,
 		claims:  make(map[string]*claim),
 	}
 	f.in = f.input
@@ -189,7 +198,9 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 			return err
 		}
 		from := f.in
-		if f.pending >= f.cfg.Window || f.stopped {
+		if full, err := f.full(now); err != nil {
+			return err
+		} else if full || f.stopped {
 			from = nil
 		}
 		if at, ok := f.due(now); ok {
@@ -235,6 +246,9 @@ func (f *run) due(now clock.Instant) (at clock.Instant, ok bool) {
 		if next := f.opens(now); !ok || next < at {
 			at, ok = next, true
 		}
+	}
+	if f.wakeAt != never && (!ok || f.wakeAt < at) {
+		at, ok = f.wakeAt, true
 	}
 	if next := f.flushed.Add(flushEvery); f.unflushed && (!ok || next < at) {
 		at, ok = next, true

@@ -31,16 +31,22 @@ func (f *run) accept(a arrival, ok bool) error {
 	if err := a.item.check(); err != nil {
 		return f.write(invalid(a.item, a.item.URL, err))
 	}
-	f.pending++
 	f.meter.waiting.Add(1)
-	t := &task{item: a.item}
 	if len(a.item.Mirrors) > 0 {
-		t.route = newRoute(a.item)
+		t := &task{item: a.item, route: newRoute(a.item)}
+		f.futile = 0
+		f.pending++
 		f.settle(t, clock.Now())
 		return nil
 	}
 	u, _ := url.Parse(a.item.URL)
-	f.enqueue(f.assign(t, hostOf(u)))
+	h := f.hostAt(hostOf(u))
+	if h.away() > 0 {
+		return f.send(h, a.item) // behind those that are there
+	}
+	f.futile = 0
+	f.pending++
+	f.enqueue(f.assign(&task{item: a.item}, h.name))
 	return nil
 }
 
@@ -58,8 +64,8 @@ func perItem(err error) bool {
 	return err == nil || ok
 }
 
-// assign gives t to the host of that name.
-func (f *run) assign(t *task, name string) *task {
+// hostAt returns the host of that name.
+func (f *run) hostAt(name string) *host {
 	h := f.hosts[name]
 	if h == nil {
 		h = &host{name: name, breaker: f.breaker.Start(int64(clock.Now()))}
@@ -67,8 +73,13 @@ func (f *run) assign(t *task, name string) *task {
 		f.sweep()
 		f.hosts[name] = h
 	}
-	t.host = h
-	h.tasks++
+	return h
+}
+
+// assign gives t to the host of that name.
+func (f *run) assign(t *task, name string) *task {
+	t.host = f.hostAt(name)
+	t.host.tasks++
 	return t
 }
 
@@ -82,7 +93,7 @@ func (f *run) sweep() {
 	for name, h := range f.hosts {
 		spared := now < h.held.until() || now < h.starts.next(f.hostEvery) || h.pace.gap > 0 && !h.pace.quiet(now) ||
 			h.down && now.Sub(h.downSince) < f.cfg.Patience
-		if h.tasks == 0 && !h.listed && !h.alarmed && !spared {
+		if h.tasks == 0 && h.away() == 0 && !h.listed && !h.alarmed && !spared {
 			delete(f.hosts, name)
 		}
 	}
@@ -102,7 +113,7 @@ func (f *run) enqueue(t *task) {
 
 // list puts h among the hosts to look at.
 func (f *run) list(h *host) {
-	if !h.listed && h.queue.len > 0 {
+	if !h.listed && (h.queue.len > 0 || h.away() > 0) {
 		h.listed = true
 		f.ready.push(h)
 	}
@@ -130,6 +141,9 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 		h := f.ready.pop()
 		h.listed = false
 		f.evacuate(h, now)
+		if err := f.fetchBack(h); err != nil {
+			return err
+		}
 		if h.queue.len == 0 {
 			continue
 		}
