@@ -18,7 +18,7 @@
 //
 // Every item gets exactly one Record, or is still to do when the run ends early. An item is tried up to Config.Attempts times, where
 // the failure may pass and where the request may be repeated: a method that is not idempotent is sent again only with an
-// Idempotency-Key, or if the server cannot have seen it. A body that is shorter than announced, or cut off between its chunks, is a
+// Idempotency-Key, or if the server provably did not process it: it cannot have seen it, says 421 or 425, or refused it by the means of HTTP/2. A body that is shorter than announced, or cut off between its chunks, is a
 // failure, never a success.
 //
 // No URL fails because of its neighbors. What is known of a host is kept in one place:
@@ -26,12 +26,21 @@
 //   - Config.PerHost bounds its requests at a time.
 //   - After an answer 429 or 503 with Retry-After, no request to the host is begun until that time is over. A hint longer than Config.MaxHint
 //     fails that one URL and holds nobody.
+//   - After an answer 429, requests to the host begin a gap apart: 50 ms at first, twice as much each time that requests begun since get another, up to
+//     Config.MaxPark. Without Retry-After the host is also left alone for as long, and at least for Config.Park. Only answers 2xx after a time without 429, of a second
+//     and ten gaps at least, make the gap smaller, by a quarter each time. A 429 to a request that was not the only one at its host uses up no attempt, up
+//     to three times Config.Attempts for an item. What has said nothing but 429 for Config.Patience is treated like a host that is down.
 //   - When request after request fails, the host is parked: nothing is sent to it for a while, then one probe, and so on with
 //     longer whiles until a probe succeeds. Waiting uses up no attempt. When the host has been down for Config.Patience, its URLs use up
 //     their attempts one by one.
 //
-// Meanwhile the other hosts go on, each in its turn: an item that waits holds no worker, only its place in Config.Window. Redirects to
-// another host wait for that host's turn like anything else.
+// Meanwhile the other hosts go on, each in its turn: an item that waits holds no worker, only its place in Config.Window, and where that
+// gets short a place in a temporary file. Redirects to another host wait for that host's turn like anything else.
+//
+// When five different hosts in a row cannot be reached for reasons that may be our own (no route, no name server, no proxy, a dial that takes too long), and
+// nobody answers in between, the run pauses: one probe after the other is sent, each to another host, after Config.Park and then after longer and longer
+// whiles up to Config.MaxPark, until any server answers. What failed because of it uses up no attempt. After Config.Patience everything goes on as if nothing were
+// known. That a name does not exist, or that a host refuses, is no sign. A failure for want of file descriptors uses up no attempt for as long, either.
 //
 // # Going on
 //
@@ -96,18 +105,19 @@
 //
 // # Errors
 //
-// That items fail is not an error of Run; see Record.Error and its Kind. Run's own errors are ErrStopped, ErrRead, ErrWrite and the end of
-// its context.
+// That items fail is not an error of Run; see Record.Error and its Kind. Run's own errors are ErrStopped, ErrTime, ErrFailures, ErrRead, ErrWrite
+// and the end of its context.
 //
 // # Concurrency, cancellation, panics
 //
-// One goroutine owns the state and calls the Sink; each running request has a goroutine; one more reads the Source. All have ended when
+// One goroutine owns the state and calls the Sink; up to Config.Concurrency others make the requests; one more reads the Source. All have ended when
 // Run returns (see Lines for the one exception). A panic, which only a Sink, a Source or a Transport can raise, ends the run.
 //
 // # Cost
 //
 // About 500 bytes for each item in memory, 2 KB for one that waits after a redirect, and what net/http takes for each running request. The input is not read further ahead
-// than Config.Window. A body that is saved takes no memory but a buffer of 64 KiB, and costs its disk three syncs where it is small: of the file, of its
+// than Config.Window, unless hosts that are slow or down hold up requests to others: then by up to ten windows of items in a row for hosts that are behind already, in
+// a temporary file of about the size of these lines. A record may be kept back for 20 ms before the Sink is flushed. A body that is saved takes no memory but a buffer of 64 KiB, and costs its disk three syncs where it is small: of the file, of its
 // directory, and once for each new directory.
 //
 // # Mistakes
