@@ -40,6 +40,13 @@ func newTransport(c Config) *http.Transport {
 // redirects lead to other hosts, each of which has limits of its own.
 type leg struct {
 	task   *task
+	host   *host
+	place  int           // of the task's route, if it has one
+	req    *http.Request // what to send first
+	hops   int           // redirects followed in this attempt, at other hosts too
+	race   *race         // nil: it is not hedged
+	extra  bool          // it is the second of the race
+	plain  bool          // there is nothing to ask the rest of
 	ticket ticket
 	begun  uint64 // how many requests to the host had begun, this one included
 	alone  bool   // no other one was running then
@@ -72,13 +79,15 @@ type leg struct {
 
 // exchange makes the request and reads the body. It leaves all that there is to know in l.
 func (f *run) exchange(ctx context.Context, l *leg) {
-	if l.err = f.resume(ctx, l.task); l.err != nil { // before the clock starts, as it may have much to read
+	if l.extra {
+		// The part, if there is one, is the first request's.
+	} else if l.err = f.resume(ctx, l.task); l.err != nil { // before the clock starts, as it may have much to read
 		l.started, l.began = time.Now(), clock.Now()
 		l.ended = l.began
 		return
 	}
 	l.started, l.began = time.Now(), clock.Now()
-	if l.unsent = l.began < l.task.host.held.until(); l.unsent {
+	if l.unsent = l.began < l.host.held.until(); l.unsent {
 		l.ended = l.began
 		return
 	}
@@ -89,8 +98,18 @@ func (f *run) exchange(ctx context.Context, l *leg) {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	dog := watchdog{stall: f.cfg.Stall, timeout: f.cfg.Timeout, end: l.began.Add(f.cfg.Timeout), cancel: cancel}
-	dog.timer = time.AfterFunc(f.cfg.Timeout, dog.bark)
+	end := l.began.Add(f.cfg.Timeout)
+	if l.race != nil {
+		if !l.race.enter(cancel) {
+			l.unsent, l.ended = true, l.began
+			return
+		}
+		if l.extra {
+			end = l.race.began.Add(f.cfg.Timeout)
+		}
+	}
+	dog := watchdog{stall: f.cfg.Stall, timeout: f.cfg.Timeout, end: end, cancel: cancel}
+	dog.timer = time.AfterFunc(end.Sub(l.began), dog.bark)
 	defer dog.timer.Stop()
 	l.err = f.roundTrip(ctx, &dog, l)
 	l.ended = clock.Now()
@@ -105,7 +124,7 @@ func (f *run) exchange(ctx context.Context, l *leg) {
 
 func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
 	client := http.Client{Transport: tracer{f.cfg.Transport, l}, CheckRedirect: l.redirected}
-	resp, err := client.Do(l.task.next.WithContext(ctx))
+	resp, err := client.Do(l.req.WithContext(ctx))
 	if resp != nil { // also with the error of a redirect that is not followed
 		defer resp.Body.Close()
 		l.status = resp.StatusCode
@@ -113,12 +132,18 @@ func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
 	if err != nil {
 		return err
 	}
-	if l.followed || l.task.hops > 0 {
+	if l.race != nil {
+		l.race.headed.Store(true)
+		if (l.moved != nil || l.status/100 == 2) && !l.race.win(l) {
+			return errOvertaken
+		}
+	}
+	if l.followed || l.hops > 0 {
 		l.finalURL = resp.Request.URL.Redacted() // a server may redirect to a password
 	}
 	if l.moved == nil && httprule.Holds(l.status) {
 		if l.hint, _ = retryafter.Parse(resp.Header, time.Now()); l.hint > 0 && l.hint <= f.cfg.MaxHint {
-			l.task.host.held.extend(clock.Now().Add(l.hint)) // at once; run.hold says for how long exactly
+			l.host.held.extend(clock.Now().Add(l.hint)) // at once; run.hold says for how long exactly
 		}
 	}
 	if l.status == http.StatusSwitchingProtocols {
@@ -143,16 +168,16 @@ func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
 // hold or asked to be spared, is left to the run, which asks the host's limits first. The request given here is the one to make next, with
 // what may not go to a strange host already taken out.
 func (l *leg) redirected(req *http.Request, via []*http.Request) error {
-	if l.task.hops+len(via) >= maxRedirects {
+	if l.hops+len(via) >= maxRedirects {
 		return errTooMany
 	}
 	if via[0].Header.Get("Referer") == "" {
 		req.Header.Del("Referer") // net/http's own idea: nobody asked to tell one server of another
 	}
-	if hostOf(req.URL) != hostOf(via[0].URL) || l.spaced || clock.Now() < l.task.host.held.until() {
+	if hostOf(req.URL) != hostOf(via[0].URL) || l.spaced || clock.Now() < l.host.held.until() {
 		req.Response = nil // which would keep its connection and buffers as long as req waits
 		l.moved = req
-		l.task.hops += len(via)
+		l.hops += len(via)
 		return http.ErrUseLastResponse
 	}
 	l.followed = true
@@ -227,9 +252,9 @@ func (l *leg) again(why *Error) bool {
 // repeatable reports whether the request may be sent again as far as the server is concerned: it has not acted on it, or may act on it
 // twice.
 func (l *leg) repeatable() bool {
-	first := l.task.hops == 0 && !l.followed // else the item's own request has been answered
+	first := l.hops == 0 && !l.followed // else the item's own request has been answered
 	unseen := first && (l.unseen || httprule.Unprocessed(l.err) || httprule.Refused(l.status))
-	return unseen || httprule.Repeatable(l.task.item.Method, l.task.next.Header)
+	return unseen || httprule.Repeatable(l.task.item.Method, l.req.Header)
 }
 
 // verdict says what the leg means for its host as a whole.

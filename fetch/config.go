@@ -43,6 +43,9 @@ type Config struct {
 	Dir string
 	// MaxSize is how many bytes a body may have. A larger one fails its URL. 0 means any number.
 	MaxSize int64
+	// Hedge is after how long without the header of an answer a second request is sent for a GET or HEAD; see "Hedging" in the package's
+	// documentation. 0 means never.
+	Hedge time.Duration
 	// Header is sent with every request. A header of an Item goes before it. Nil means none.
 	Header http.Header
 	// Transport makes the requests. Nil means one made for many hosts, of HTTP/1.1 and HTTP/2, that honors the proxy
@@ -77,7 +80,7 @@ func (c Config) Validate() error {
 		name string
 		d    time.Duration
 	}{
-		{"Timeout", c.Timeout}, {"Stall", c.Stall}, {"MaxHint", c.MaxHint}, {"Park", c.Park}, {"MaxPark", c.MaxPark},
+		{"Hedge", c.Hedge}, {"Timeout", c.Timeout}, {"Stall", c.Stall}, {"MaxHint", c.MaxHint}, {"Park", c.Park}, {"MaxPark", c.MaxPark},
 		{"Patience", c.Patience}, {"Grace", c.Grace}, {"Backoff", c.Backoff}, {"MaxBackoff", c.MaxBackoff},
 		{"MaxTime", c.MaxTime},
 	} {

@@ -94,6 +94,17 @@
 //
 // Record.Mirror tells who served, and Attempt.Mirror who was asked. ID and file name are the same in any case.
 //
+// # Hedging
+//
+// With Config.Hedge, a GET or HEAD that has brought no header of an answer for so long gets a second request: at a mirror whose host is well, if the item
+// has one, else at the same host. The first that brings a good header goes on to the body, and the other is canceled; one that fails leaves the
+// attempt to the other. Both together are one attempt of the record, marked as Attempt.Hedged, with one Config.Timeout, but each is counted in Counts.Attempts.
+//
+// A second request keeps all the limits that others keep, Config.PerHost, holds and rates among them, and goes before new items where there is room for one
+// only. There is one for twenty requests at most, and one a second beside. A request for the rest of a body is not hedged. A canceled
+// request over HTTP/1 costs its connection. A good Hedge is longer than nearly all answers take: what 95 of 100 need, or
+// more.
+//
 // # Defaults
 //
 //	Concurrency 64, PerHost 8, Attempts 5

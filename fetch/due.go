@@ -6,11 +6,12 @@ import (
 	"github.com/mettle-go/mettle/internal/clock"
 )
 
-// An alarm is something to do at an instant: a task to queue again, or a host to look at again.
+// An alarm is something to do at an instant: a task to queue again, a host to look at again, or a request to hedge.
 type alarm struct {
 	at   clock.Instant
 	task *task
 	host *host
+	leg  *leg
 }
 
 // alarms is a heap, the earliest on top.

@@ -11,7 +11,7 @@ import (
 
 // end decides what follows a request.
 func (f *run) end(ctx context.Context, l *leg) error {
-	t, h := l.task, l.task.host
+	t, h := l.task, l.host
 	f.running--
 	h.running--
 	f.meter.running.Add(-1)
@@ -19,8 +19,21 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	if l.probe {
 		defer f.network.probed(l.ended) // unless it brought an answer
 	}
+	if l.race != nil {
+		l.race.running--
+		if l.lost() {
+			return f.drop(l)
+		}
+	}
 	if l.unsent {
 		f.hear(h, l.ticket, mettle.Ignore, l.ended)
+		if l.contested() {
+			l.race.hedged = false
+			return nil
+		}
+		if r := l.race; r != nil && r.failed != nil {
+			return f.decide(r.failed, r.spared)
+		}
 		f.meter.waiting.Add(1)
 		f.requeue(t, l.ended)
 		return nil
@@ -31,7 +44,9 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	if l.err != nil && ctx.Err() != nil {
 		// Abandoned, not failed: the item has no record and is still to do.
 		f.hear(h, l.ticket, mettle.Ignore, l.ended)
-		f.forget(t)
+		if !l.contested() {
+			f.forget(t)
+		}
 		if !f.stopped {
 			return context.Cause(ctx)
 		}
@@ -39,21 +54,37 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	}
 	spared := f.learn(l)
 	f.hear(h, l.ticket, f.verdict(l), l.ended)
-	failure := l.failure(f.cfg.MaxHint)
-	t.record(l, failure)
 	f.meter.bytes.Add(l.bytes)
 	f.meter.attempts.Add(int64(l.replays))
+	if l.hint > 0 && l.hint <= f.cfg.MaxHint {
+		f.hold(h, l.ended, l.hint)
+	}
+	if l.contested() {
+		l.race.failed, l.race.spared = l, spared
+		return nil
+	}
+	return f.decide(l, spared)
+}
+
+// decide makes of a request what it means for its task.
+func (f *run) decide(l *leg, spared bool) error {
+	t := l.task
+	if t.route != nil && !t.open {
+		t.turn(l.place)
+	}
+	if r := l.race; r != nil && r.failed != nil && r.failed != l {
+		f.meter.attempts.Add(1)
+	}
+	failure := l.failure(f.cfg.MaxHint)
+	t.record(l, failure)
 	if l.moved != nil && failure == nil {
 		f.leave(t)
-		t.next = l.moved
+		t.next, t.hops = l.moved, l.hops
 		f.meter.waiting.Add(1)
 		f.enqueue(f.assign(t, hostOf(t.next.URL)))
 		return nil
 	}
 	f.meter.attempts.Add(1)
-	if l.hint > 0 && l.hint <= f.cfg.MaxHint {
-		f.hold(h, l.ended, l.hint)
-	}
 	if (spared || l.progress) && failure != nil {
 		t.free++
 	}

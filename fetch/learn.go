@@ -13,7 +13,7 @@ import (
 // learn draws the conclusions from a request that go beyond its own item: on the pace of the host, and on our own network. It reports whether the
 // failure, if it was one, uses up no attempt.
 func (f *run) learn(l *leg) (spared bool) {
-	t, h := l.task, l.task.host
+	t, h := l.task, l.host
 	down := f.network.down
 	switch {
 	case l.reached():
@@ -43,7 +43,7 @@ func (f *run) learn(l *leg) (spared bool) {
 // limited draws the conclusions from an answer 429, and reports whether it uses up no attempt: where other requests of ours ran, the item
 // may have got it because of them.
 func (f *run) limited(l *leg) (spared bool) {
-	t, h := l.task, l.task.host
+	t, h := l.task, l.host
 	obstinate := h.pace.obstinate(l.ended, f.cfg.Patience)
 	h.pace.limited(l.ended)
 	if l.hint > f.cfg.MaxHint {

@@ -24,7 +24,7 @@ type Counts struct {
 	OK       int64          // items that ended well
 	Failed   int64          // items that failed for good, unparsable lines included
 	Kinds    map[Kind]int64 // why they failed
-	Attempts int64          // requests made
+	Attempts int64          // requests made, those of hedges included
 	Bytes    int64          // of bodies received
 	Running  int64          // requests running now
 	Waiting  int64          // items waiting now

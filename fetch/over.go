@@ -10,7 +10,8 @@ func (f *run) stop(why error) {
 // over reports whether the run has come to its end, and with what error.
 func (f *run) over() (bool, error) {
 	if !f.stopped {
-		return f.in == nil && f.pending == 0 && f.away == 0, f.ended()
+		// What runs with nothing pending is a request that has lost its race.
+		return f.in == nil && f.pending == 0 && f.away == 0 && f.running == 0, f.ended()
 	}
 	if f.running > 0 {
 		return false, nil

@@ -42,6 +42,7 @@ type Attempt struct {
 	Status     int       `json:"status,omitempty"`
 	Error      string    `json:"error,omitempty"`    // the kind and the message
 	WaitMS     int64     `json:"wait_ms"`            // since the attempt before it
+	Hedged     bool      `json:"hedged,omitempty"`   // a second request was sent as the first took long; one attempt stands for both
 	Replayed   bool      `json:"replayed,omitempty"` // made by net/http on its own, after a kept connection proved dead
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mettle-go/mettle/group"
+	"github.com/mettle-go/mettle/internal/budget"
 	"github.com/mettle-go/mettle/internal/clock"
 	"github.com/mettle-go/mettle/internal/core/backoff"
 	"github.com/mettle-go/mettle/internal/core/breaker"
@@ -91,6 +92,8 @@ type run struct {
 	starts           spacing
 
 	network   outage
+	hedges    *budget.Budget
+	slow      []*leg // that may want a second request
 	hosts     map[string]*host
 	claims    map[string]*claim // by the path of the file
 	ready     fifo[*host]       // hosts that may have something to start
@@ -125,6 +128,7 @@ func newRun(c Config, sink Sink) *run {
 		cfg: c, sink: sink, meter: c.Meter,
 		backoff: backoff.Schedule{Base: c.Backoff, Factor: 2, Max: c.MaxBackoff, Jitter: backoff.Full},
 		every:   interval(c.Rate), hostEvery: interval(c.HostRate),
+		hedges:  newHedges(),
 		network: outage{park: c.Park, most: c.MaxPark, patience: c.Patience},
 		// More failures in a row than one reset connection pool brings.
 		breaker: breaker.Machine{

@@ -67,8 +67,16 @@ func (it Item) plain() bool {
 
 // ask adds to req the question for the rest, if that is to be had where req goes. Redirects may lead elsewhere.
 func (l *leg) ask(req *http.Request) *http.Request {
+	if l.plain || l.extra {
+		return req // and the part, if there is one, may be the other request's by now
+	}
 	p := l.task.part
-	if l.asked = p != nil && p.resumable() && p.validator.resource(req.URL) == p.resource; !l.asked {
+	l.plain = p == nil || !p.resumable()
+	if l.race != nil {
+		l.race.rest.Store(!l.plain)
+		l.race.sent.Store(true)
+	}
+	if l.asked = !l.plain && p.validator.resource(req.URL) == p.resource; !l.asked {
 		return req
 	}
 	req = req.Clone(req.Context()) // a RoundTripper must not change the request, and a redirect would take the fields along

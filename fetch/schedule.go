@@ -93,7 +93,7 @@ func (f *run) sweep() {
 	for name, h := range f.hosts {
 		spared := now < h.held.until() || now < h.starts.next(f.hostEvery) || h.pace.gap > 0 && !h.pace.quiet(now) ||
 			h.down && now.Sub(h.downSince) < f.cfg.Patience
-		if h.tasks == 0 && h.away() == 0 && !h.listed && !h.alarmed && !spared {
+		if h.tasks == 0 && h.running == 0 && h.away() == 0 && !h.listed && !h.alarmed && !spared {
 			delete(f.hosts, name)
 		}
 	}
@@ -126,6 +126,10 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 		return nil
 	}
 	for a, ok := f.alarms.next(now); ok; a, ok = f.alarms.next(now) {
+		if a.leg != nil {
+			f.slow = append(f.slow, a.leg)
+			continue
+		}
 		if t := a.task; t != nil {
 			f.requeue(t, now)
 			continue
@@ -137,6 +141,7 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 		}
 		f.list(a.host)
 	}
+	f.hedge(ctx, g, now)
 	for f.running < f.cfg.Concurrency && f.ready.len > 0 && f.opens(now) <= now {
 		h := f.ready.pop()
 		h.listed = false
@@ -195,7 +200,22 @@ func (f *run) launch(ctx context.Context, g *group.Group, t *task, admitted tick
 		}
 		t.next = req
 	}
-	h := t.host
+	l := &leg{task: t, host: t.host, req: t.next, hops: t.hops, ticket: admitted}
+	if t.route != nil {
+		l.place = t.route.at
+	}
+	if f.hedgeable(t) {
+		l.race = &race{began: now, started: time.Now()}
+		f.alarms.set(alarm{at: now.Add(f.cfg.Hedge), leg: l})
+		f.hedges.Earn()
+	}
+	f.dispatch(ctx, g, l, now)
+	return nil
+}
+
+// dispatch gives l, which its host has admitted, to a worker.
+func (f *run) dispatch(ctx context.Context, g *group.Group, l *leg, now clock.Instant) {
+	h := l.host
 	gap := f.gap(h, now)
 	f.starts.take(now, f.every)
 	h.starts.take(now, gap)
@@ -207,9 +227,10 @@ func (f *run) launch(ctx context.Context, g *group.Group, t *task, admitted tick
 		f.workers++
 		g.Go(func(context.Context) error { f.work(ctx); return nil })
 	}
-	f.legs <- &leg{
-		task: t, ticket: admitted, probe: f.network.begin(now), spaced: f.every > 0 || gap > 0,
-		begun: h.begun, alone: h.running == 1,
+	if l.race != nil {
+		l.race.running++
 	}
-	return nil
+	l.begun, l.alone = h.begun, h.running == 1
+	l.probe, l.spaced = f.network.begin(now), f.every > 0 || gap > 0
+	f.legs <- l
 }

@@ -312,7 +312,7 @@ func TestARequestThatFindsItsHostHeldIsNotSent(t *testing.T) {
 		f.running, h.running = 1, 1
 		h.held.extend(clock.Now().Add(time.Second))
 
-		l := &leg{task: tk}
+		l := &leg{task: tk, host: h, req: tk.next}
 		f.exchange(t.Context(), l)
 		if got := n.Stats().Requests; got != 0 || !l.unsent {
 			t.Fatalf("%d requests were sent, unsent is %v", got, l.unsent)

@@ -43,6 +43,9 @@ type account struct {
 
 // record adds l to the task's attempts: a new one, or the rest of one that went on at another host.
 func (t *task) record(l *leg, failure *Error) {
+	if l.extra {
+		l.started, l.began = l.race.started, l.race.began
+	}
 	if len(t.attempts) == 0 {
 		t.begun, t.ended = l.began, l.began
 	}
@@ -59,6 +62,7 @@ func (t *task) record(l *leg, failure *Error) {
 		t.tries++
 		last = &t.attempts[len(t.attempts)-1]
 	}
+	last.Hedged = last.Hedged || l.race != nil && l.race.hedged
 	last.DurationMS += ms(l.ended.Sub(l.began))
 	last.Status = l.status
 	if failure != nil {

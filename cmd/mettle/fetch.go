@@ -108,7 +108,8 @@ After 3, 5 and the signals, the same command with --output does what is left.`},
 	flags.Var(span(&f.config.Timeout, 30*time.Second, false), "timeout", "end an attempt after that time")
 	flags.Var(span(&f.config.Stall, 15*time.Second, false), "stall", "end it if the body stands still")
 	flags.Var(span(&f.config.Patience, 2*time.Minute, true), "patience", "wait for a server that is down")
-	grouped(cmd, "Failures", "attempts", "timeout", "stall", "patience")
+	flags.Var(span(&f.config.Hedge, 0, false), "hedge", "after that time without answer, ask twice")
+	grouped(cmd, "Failures", "attempts", "timeout", "stall", "patience", "hedge")
 
 	flags.Var(allowed(&f.allowed), "max-failures", "end when N URLs, or N% of them, have failed")
 	flags.Var(span(&f.config.MaxTime, 0, false), "max-time", "end after that time, to go on later")
