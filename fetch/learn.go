@@ -56,7 +56,7 @@ func (f *run) limited(l *leg) (spared bool) {
 	if obstinate {
 		return false
 	}
-	if !private && h.pace.strike(l.ticket.volley, f.cfg.MaxPark) && l.hint == 0 {
+	if !private && h.pace.strike(l.ticket.volley, f.cfg.MaxPark, l.ended) && l.hint == 0 {
 		f.hold(h, l.ended, max(h.pace.gap, f.cfg.Park))
 	}
 	company := !l.alone || h.begun != l.begun

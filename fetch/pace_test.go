@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -23,14 +24,14 @@ type told struct {
 func expectedGap(story []told, most time.Duration) time.Duration {
 	gap, strikes := 0.0, 0
 	var calm clock.Instant
-	for _, s := range story {
+	for i, s := range story {
 		switch {
 		case s.status == 429:
-			if s.lastSeen == strikes {
+			if s.lastSeen == strikes && together(story[:i+1]) {
 				strikes++
 				gap = min(max(gap*2, 0.050), most.Seconds())
+				calm = s.at
 			}
-			calm = s.at
 		case s.status == 200 && gap > 0 && s.at.Sub(calm).Seconds() >= max(1, 10*gap):
 			if gap *= 0.75; gap < 0.025 {
 				gap = 0
@@ -39,6 +40,18 @@ func expectedGap(story []told, most time.Duration) time.Duration {
 		}
 	}
 	return time.Duration(gap * 1e9)
+}
+
+// together reports whether the 429 at the end of the story is the second in a row, or the third of the last eight answers.
+func together(story []told) bool {
+	last := story[max(0, len(story)-8):]
+	n := 0
+	for _, s := range last {
+		if s.status == 429 {
+			n++
+		}
+	}
+	return n >= 3 || len(last) > 1 && last[len(last)-2].status == 429
 }
 
 // A checkedPace is what the model is compared with: the pace itself, or one with a fault in it.
@@ -51,7 +64,7 @@ type realPace struct{ pace }
 func (p *realPace) hear(s told, most time.Duration) time.Duration {
 	if s.status == 429 {
 		p.limited(s.at)
-		p.strike(uint64(s.lastSeen), most)
+		p.strike(uint64(s.lastSeen), most, s.at)
 	} else {
 		p.answered(s.status == 200, s.at)
 	}
@@ -66,10 +79,10 @@ func checkPace(p checkedPace, data []byte, begin clock.Instant) error {
 	for i, b := range data {
 		now = now.Add(time.Duration(b>>4) * time.Duration(b>>4) * (50*time.Millisecond + 7*time.Microsecond))
 		s := told{at: now, status: []int{429, 200, 200, 500}[b&3], lastSeen: max(0, strikes-int(b>>2&3)/3)}
-		if s.status == 429 && s.lastSeen == strikes {
+		story = append(story, s)
+		if s.status == 429 && s.lastSeen == strikes && together(story) {
 			strikes++
 		}
-		story = append(story, s)
 		before := gap
 		gap = p.hear(s, most)
 		if want := expectedGap(story, most); gap.Round(time.Millisecond) != want.Round(time.Millisecond) {
@@ -115,9 +128,11 @@ func (p *faultyPace) hear(s told, most time.Duration) time.Duration {
 		s.lastSeen = int(p.volley)
 	case "no quiet is needed":
 		p.calm -= clock.Instant(time.Hour)
-	case "a late 429 does not disturb the quiet":
-		if s.status == 429 && s.lastSeen != int(p.volley) {
-			return p.gap
+	case "one 429 among others strikes":
+		p.recent |= 2
+	case "long ago is of late":
+		if s.status == 429 && bits.OnesCount8(p.recent) > 0 {
+			p.recent |= 1
 		}
 	case "no bound":
 		most *= 2
@@ -126,7 +141,7 @@ func (p *faultyPace) hear(s told, most time.Duration) time.Duration {
 }
 
 func TestThePaceModelFindsFaults(t *testing.T) {
-	for _, fault := range []string{"an error page counts as good", "every 429 strikes", "no quiet is needed", "a late 429 does not disturb the quiet", "no bound"} {
+	for _, fault := range []string{"an error page counts as good", "every 429 strikes", "no quiet is needed", "one 429 among others strikes", "long ago is of late", "no bound"} {
 		r := rand.New(rand.NewPCG(3, 4))
 		found := false
 		for range 200 {
