@@ -49,7 +49,6 @@ type leg struct {
 	plain  bool          // there is nothing to ask the rest of
 	ticket ticket
 	begun  uint64 // how many requests to the host had begun, this one included
-	alone  bool   // no other one was running then
 	probe  bool   // the network is down as far as one knows
 	spaced bool   // requests to the host are spaced, so that redirects must not follow at once
 

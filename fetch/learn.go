@@ -40,8 +40,8 @@ func (f *run) learn(l *leg) (spared bool) {
 	return spared
 }
 
-// limited draws the conclusions from an answer 429, and reports whether it uses up no attempt: where other requests of ours ran, the item
-// may have got it because of them.
+// limited draws the conclusions from an answer 429, and reports whether it uses up no attempt: where there were other requests of ours, the
+// item may have got it because of them.
 func (f *run) limited(l *leg) (spared bool) {
 	t, h := l.task, l.host
 	obstinate := h.pace.obstinate(l.ended, f.cfg.Patience)
@@ -59,7 +59,9 @@ func (f *run) limited(l *leg) (spared bool) {
 	if !private && h.pace.strike(l.ticket.volley, f.cfg.MaxPark, l.ended) && l.hint == 0 {
 		f.hold(h, l.ended, max(h.pace.gap, f.cfg.Park))
 	}
-	company := !l.alone || h.begun != l.begun
+	// Whatever else the host was asked since this item's last 429 may have been what was too much.
+	company := l.begun-1 > t.asked || h.begun != l.begun
+	t.asked = h.begun
 	return company && t.limited <= 3*f.cfg.Attempts
 }
 

@@ -273,7 +273,10 @@ func TestItemsLeaveAHostOnHold(t *testing.T) {
 func TestItemsLeaveAHostThatIsAskedTooFast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := inMemory(t, 1)
-		items := []Item{{URL: "http://a/status/429?heal=3"}}
+		var items []Item
+		for i := range 4 {
+			items = append(items, Item{URL: fmt.Sprintf("http://a/status/429/%d?heal=2", i)})
+		}
 		for i := range 900 {
 			items = append(items, mirrored(fmt.Sprintf("/slow-headers/%d?for=1s", i), "a", "b"))
 		}

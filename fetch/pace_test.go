@@ -226,10 +226,10 @@ func TestAHostIsForgivenAfterQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c counter
 		w := c.serve(func(r *http.Request, n int, at time.Duration) (*http.Response, error) {
+			time.Sleep(10 * time.Millisecond)
 			if at == 0 {
 				return answer(r, 429, "", "Retry-After", "2"), nil
 			}
-			time.Sleep(10 * time.Millisecond)
 			return answer(r, 200, "ok"), nil
 		})
 		fetchAll(t, Config{}, w, many(2000, "http://a.test/%d")...)

@@ -230,7 +230,7 @@ func (f *run) dispatch(ctx context.Context, g *group.Group, l *leg, now clock.In
 	if l.race != nil {
 		l.race.running++
 	}
-	l.begun, l.alone = h.begun, h.running == 1
+	l.begun = h.begun
 	l.probe, l.spaced = f.network.begin(now), f.every > 0 || gap > 0
 	f.legs <- l
 }

@@ -35,6 +35,7 @@ type account struct {
 	mistaken  bool          // a whole body was not the one that Item.SHA256 is of
 	limited   int           // answers 429
 	oks       uint64        // good answers of the host when the last of these came
+	asked     uint64        // requests to the host that had begun by then
 	doubts    int           // failures that may prove the network's
 	streak    uint64        // in which those came
 	exhausted bool          // there was a time at which our own resources were not enough

@@ -199,8 +199,12 @@ func (b *bin) check(t *testing.T, r fetch.Record, s sample) {
 	if s.kind == fetch.KindRefused && len(answers) == 0 {
 		answers = make([]int, requests) // nobody saw them
 	}
-	if len(r.Attempts) != requests || len(answers) != requests {
-		t.Errorf("%s has %d attempts, the server saw %v, want %d", r.URL, len(r.Attempts), answers, requests)
+	most := requests
+	if r.Status == http.StatusTooManyRequests {
+		most *= 4 // its neighbors may be to blame for three in four
+	}
+	if n := len(r.Attempts); n < requests || n > most || len(answers) != n {
+		t.Errorf("%s has %d attempts, the server saw %v, want %d to %d", r.URL, n, answers, requests, most)
 		return
 	}
 	for i, a := range r.Attempts {
