@@ -47,8 +47,9 @@ type JournalConfig struct {
 // a line there and counts them as the line says. So the same run started again does what is left, however the last one ended, be it by
 // a power cut.
 //
-// An item is known by its ID, or else by its method and URL. Where several items of the list have the same, each line
-// stands for one of them; those that differ in their bodies or headers need IDs of their own.
+// An item is known by its ID, or else by its method and URL; the URL of an item with an ID may change between runs. Where several items of the
+// list have the same, each line stands for one of them, the one with its URL if there is one; those that differ in their bodies or headers
+// only need IDs of their own.
 //
 // Lines are appended whole, in groups, and synced to the disk at most once a second and at the end. If the file ends in the middle of a
 // line, that line is cut off before the first write, and its item fetched again. A file that holds anything else than results,

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// An index knows which ids have a result, and of what kind: 12 bytes each, so that ten million take 120 MB. It keeps fingerprints
-// of 103 bits instead of ids. Their seeds are drawn anew for each index, so that nobody can choose ids that collide; by chance, ten
-// million ids looked up among ten million others meet a wrong one once in 10^17 runs.
+// An index knows which ids have a result, for which URL and of what kind: 12 bytes each, so that ten million take 120 MB. It keeps
+// fingerprints of 87 bits instead of ids. Their seeds are drawn anew for each index, so that nobody can choose ids that collide; by chance, ten
+// million ids looked up among ten million others meet a wrong one once in 10^12 runs. The 16 bits of a URL only tell results of one id apart.
 //
 // First everything is added, then it is sealed, then ids are taken. Each result answers for one item of its id.
 type index struct {
@@ -23,8 +23,10 @@ type index struct {
 
 const (
 	shardBits = 12
-	kindBits  = 5 // the lowest of a fingerprint's last word
+	urlBits   = 16
+	kindBits  = 5 // the lowest of a fingerprint's last word; above them is the URL
 	kindMask  = 1<<kindBits - 1
+	urlMask   = (1<<urlBits - 1) << kindBits
 )
 
 // A shard has the fingerprints whose leading bits are its number. In 4,096 small pieces they grow and are sorted
@@ -49,13 +51,14 @@ func newIndex() *index {
 	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, kinds: []Kind{""}, counts: []int64{0}}
 }
 
-// locate returns the fingerprint of the hashes without its kind, and its shard.
-func (x *index) locate(a, b uint64) (fingerprint, *shard) {
-	return fingerprint{uint32(a), uint32(b >> 32), uint32(b) &^ kindMask}, &x.shards[a>>(64-shardBits)]
+// locate returns the fingerprint of the hashes of an id and a URL without a kind, and its shard.
+func (x *index) locate(a, b, url uint64) (fingerprint, *shard) {
+	last := uint32(b)&^(urlMask|kindMask) | uint32(url)<<kindBits&urlMask
+	return fingerprint{uint32(a), uint32(b >> 32), last}, &x.shards[a>>(64-shardBits)]
 }
 
-func (x *index) add(id []byte, kind Kind) {
-	p, s := x.locate(maphash.Bytes(x.seeds[0], id), maphash.Bytes(x.seeds[1], id))
+func (x *index) add(id, url []byte, kind Kind) {
+	p, s := x.locate(maphash.Bytes(x.seeds[0], id), maphash.Bytes(x.seeds[1], id), maphash.Bytes(x.seeds[0], url))
 	n := x.number(kind)
 	p[2] |= uint32(n)
 	s.prints = append(s.prints, p)
@@ -86,22 +89,68 @@ func (x *index) seal() {
 
 func (s *shard) isTaken(i int) bool { return s.taken[i/64]&(1<<(i%64)) != 0 }
 
-// take finds a result of that id which has not been taken yet, one that is ok first, and takes it.
-func (x *index) take(id string) (kind Kind, ok bool) {
-	p, s := x.locate(maphash.String(x.seeds[0], id), maphash.String(x.seeds[1], id))
+// take finds a result of that id and URL which has not been taken yet, one that is ok first, and takes it.
+func (x *index) take(id, url string) (kind Kind, ok bool) {
+	p, s := x.find(id, url)
 	last := p
 	last[2] |= kindMask
-	// What is taken of an id stands before the rest of it. One id may fill the whole file, so that counting along would not do.
-	at := s.search(p[0], func(i int) bool {
-		q := &s.prints[i]
-		return q.compare(&p) < 0 || q.compare(&last) <= 0 && s.isTaken(i)
-	})
-	if at == len(s.prints) || s.prints[at].compare(&last) > 0 {
+	return x.takeFirst(s, p, last)
+}
+
+// takeAny is take for whatever URL.
+func (x *index) takeAny(id string) (kind Kind, ok bool) {
+	p, last, s := x.span(id)
+	return x.takeFirst(s, p, last)
+}
+
+// has reports whether takeAny would find one.
+func (x *index) has(id string) bool {
+	p, last, s := x.span(id)
+	_, ok := s.free(p, last)
+	return ok
+}
+
+func (x *index) find(id, url string) (fingerprint, *shard) {
+	return x.locate(maphash.String(x.seeds[0], id), maphash.String(x.seeds[1], id), maphash.String(x.seeds[0], url))
+}
+
+// span returns the least and the greatest fingerprint of the id.
+func (x *index) span(id string) (p, last fingerprint, s *shard) {
+	p, s = x.find(id, "")
+	p[2] &^= urlMask
+	last = p
+	last[2] |= urlMask | kindMask
+	return p, last, s
+}
+
+func (x *index) takeFirst(s *shard, p, last fingerprint) (kind Kind, ok bool) {
+	at, ok := s.free(p, last)
+	if !ok {
 		return "", false
 	}
 	s.taken[at/64] |= 1 << (at % 64)
 	x.taken++
 	return x.kinds[s.prints[at][2]&kindMask], true
+}
+
+// free finds the first fingerprint from p to last that has not been taken. What is taken of one id and URL stands before the rest of it. One id may
+// fill the whole file, so that counting along would not do.
+func (s *shard) free(p, last fingerprint) (at int, ok bool) {
+	group := p // the last of one id and URL; what is before it in the span is taken
+	for {
+		group[2] |= kindMask
+		at = s.search(p[0], func(i int) bool {
+			q := &s.prints[i]
+			return q.compare(&p) < 0 || q.compare(&group) <= 0 && s.isTaken(i)
+		})
+		if at == len(s.prints) || s.prints[at].compare(&last) > 0 {
+			return 0, false
+		}
+		if s.prints[at].compare(&group) <= 0 {
+			return at, true
+		}
+		group = s.prints[at]
+	}
 }
 
 // search returns the first place that is not before what is looked for. It begins where a fingerprint with that first word is to be

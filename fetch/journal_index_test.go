@@ -6,61 +6,85 @@ import (
 	"testing"
 )
 
+// The index is compared with a map of what it was given.
 func TestIndexAgainstAModel(t *testing.T) {
 	for seed := range uint64(20) {
 		draw := rand.New(rand.NewPCG(seed, 1))
 		x := newIndex()
-		model := make(map[string]map[Kind]int)
+		model := make(map[string]map[string]map[Kind]int) // by id and URL
 		ids := 1 + draw.IntN(3000)
 		for range draw.IntN(20_000) {
-			id, kind := fmt.Sprint(draw.IntN(ids)), Kind("")
+			id, url, kind := fmt.Sprint(draw.IntN(ids)), fmt.Sprint(draw.IntN(3)), Kind("")
 			if draw.IntN(2) == 0 {
 				kind = Kind(fmt.Sprint("kind", draw.IntN(25)))
 			}
-			x.add([]byte(id), kind)
+			x.add([]byte(id), []byte(url), kind)
 			if model[id] == nil {
-				model[id] = make(map[Kind]int)
+				model[id] = make(map[string]map[Kind]int)
 			}
-			model[id][kind]++
+			if model[id][url] == nil {
+				model[id][url] = make(map[Kind]int)
+			}
+			model[id][url][kind]++
 		}
 		x.seal()
-		for range 40_000 {
+		for range 20_000 { // first by id and URL, as the list is read
+			id, url := fmt.Sprint(draw.IntN(ids+10)), fmt.Sprint(draw.IntN(4))
+			left := model[id][url]
+			kind, ok := x.take(id, url)
+			if ok != (len(left) > 0) || ok && (left[kind] == 0 || kind != "" && left[""] > 0) {
+				t.Fatalf("%s at %s is of kind %q, %v, want one of %v, ok first", id, url, kind, ok, left)
+			}
+			if ok {
+				less(left, kind)
+			}
+		}
+		for range 20_000 { // then whatever is left of an id
 			id := fmt.Sprint(draw.IntN(ids + 10))
-			kind, ok := x.take(id)
-			if !ok {
-				if len(model[id]) > 0 {
-					t.Fatalf("%s is not found, want one of %v", id, model[id])
+			left := make(map[Kind]int)
+			for _, kinds := range model[id] {
+				for kind, n := range kinds {
+					left[kind] += n
 				}
-				continue
 			}
-			if model[id][kind] == 0 || kind != "" && model[id][""] > 0 {
-				t.Fatalf("%s is of kind %q, want one of %v, ok first", id, kind, model[id])
+			has := x.has(id)
+			kind, ok := x.takeAny(id)
+			if has != ok || ok != (len(left) > 0) || ok && left[kind] == 0 {
+				t.Fatalf("%s is of kind %q, %v, %v, want one of %v", id, kind, has, ok, left)
 			}
-			if model[id][kind]--; model[id][kind] == 0 {
-				delete(model[id], kind)
+			if ok {
+				less(left, kind)
+				model[id] = map[string]map[Kind]int{"": left}
 			}
 		}
 	}
 }
 
+func less(kinds map[Kind]int, kind Kind) {
+	if kinds[kind]--; kinds[kind] == 0 {
+		delete(kinds, kind)
+	}
+}
+
+// More kinds than have a number cannot come from mettle. They are other.
 func TestIndexOfTooManyKinds(t *testing.T) {
 	x := newIndex()
 	for i := range 100 {
-		x.add([]byte(fmt.Sprint(i)), Kind(fmt.Sprint("kind", i)))
+		x.add([]byte(fmt.Sprint(i)), nil, Kind(fmt.Sprint("kind", i)))
 	}
-	x.add([]byte("o"), KindOther)
-	x.add([]byte("k"), "")
+	x.add([]byte("o"), nil, KindOther)
+	x.add([]byte("k"), nil, "")
 	x.seal()
 	for i := range 100 {
 		want := Kind(fmt.Sprint("kind", i))
 		if i >= kindMask-1 {
 			want = KindOther
 		}
-		if kind, ok := x.take(fmt.Sprint(i)); !ok || kind != want {
+		if kind, ok := x.take(fmt.Sprint(i), ""); !ok || kind != want {
 			t.Errorf("the %dth is of kind %q, want %q", i, kind, want)
 		}
 	}
-	if kind, ok := x.take("o"); !ok || kind != KindOther {
+	if kind, ok := x.take("o", ""); !ok || kind != KindOther {
 		t.Errorf("other is %q", kind)
 	}
 	if x.failed() != 101 {

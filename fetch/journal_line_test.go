@@ -43,15 +43,15 @@ func FuzzResultLine(f *testing.F) {
 	}
 	f.Add([]byte(`{"id":"","url":"","ok":false,"outcome":"failed","error":{"kind":""}}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		id, kind, ok := ownResult(line)
+		id, url, kind, ok := ownResult(line)
 		if !ok {
 			return
 		}
-		want, wantKind, err := anyResult(line)
+		want, wantURL, wantKind, err := anyResult(line)
 		if err != nil || !isPlain(line) {
 			return // the fast reader looks only at what it needs
 		}
-		if string(id) != string(want) || kind != wantKind && bytes.Count(line, startError) == 1 && bytes.Count(line, []byte(`"kind"`)) == 1 {
+		if string(id) != string(want) || string(url) != string(wantURL) || kind != wantKind && bytes.Count(line, startError) == 1 && bytes.Count(line, []byte(`"kind"`)) == 1 {
 			t.Errorf("%q is %q, %q; json says %q, %q", line, id, kind, want, wantKind)
 		}
 	})

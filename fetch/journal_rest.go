@@ -14,7 +14,7 @@ func (j *Journal) rest(src Source, m *Meter) Source {
 		return func(yield func(Item, error) bool) {
 			f := filter{journal: j, meter: m, yield: yield}
 			defer f.waiting.close()
-			f.held.to = &f.waiting
+			f.held.to, f.moved.to = &f.waiting, &f.waiting
 			if err := f.run(ctx, src); err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
 				yield(Item{}, err)
 			}
@@ -28,6 +28,7 @@ type filter struct {
 	meter   *Meter
 	yield   func(Item, error) bool
 	held    spilled // items that came before the first that has a result
+	moved   spilled // items whose id has results of other URLs only
 	waiting spill
 }
 
@@ -49,23 +50,35 @@ func (f *filter) run(ctx context.Context, src Source) error {
 		if n++; n%256 == 0 && ctx.Err() != nil { // which src need not look at while nothing is yielded
 			return ctx.Err()
 		}
-		kind, done := j.known.take(written(nameOf(it, err)))
-		if done && !found {
+		id, url := named(it, err)
+		id, url = written(id), written(url)
+		kind, done := j.known.take(id, url)
+		moved := !done && j.known.has(id)
+		if (done || moved) && !found {
 			found = true
 			if err := f.release(ctx); err != nil {
 				return err
 			}
 		}
 		switch {
-		case done && (kind == "" || !j.retry):
-			f.meter.resume(kind)
+		case done:
+			err = f.known(it, err, kind)
+		case moved:
+			// Its URL may have changed since, or the result is of another item with the same id: that shows at the end of the list.
+			err = holdBack(&f.moved, it, err)
 		case !found:
-			if err := f.hold(it, err); err != nil {
-				return err
-			}
+			err = holdBack(&f.held, it, err)
 		case !f.yield(it, err):
-			return errEnough
+			err = errEnough
+		default:
+			err = nil
 		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := f.finish(ctx); err != nil {
+		return err
 	}
 	switch {
 	case ctx.Err() != nil: // src ended because of it, perhaps
@@ -104,14 +117,36 @@ func (j *Journal) settle(ctx context.Context) error {
 	return j.mend()
 }
 
-// hold keeps an item back, with what the source says of it.
-func (f *filter) hold(it Item, err error) error {
-	b := appendItem(nil, it)
-	if le, ok := errors.AsType[*LineError](err); ok {
-		b = appendString(appendUint32(b, uint32(le.Line)), le.Name)
-		b = appendString(appendString(b, le.Text), le.Err.Error())
+// known counts an item that has a result, or lets it through if failed ones are to be fetched again.
+func (f *filter) known(it Item, err error, kind Kind) error {
+	if kind == "" || !f.journal.retry {
+		f.meter.resume(kind)
+		return nil
 	}
-	return f.held.put(b)
+	if !f.yield(it, err) {
+		return errEnough
+	}
+	return nil
+}
+
+// finish deals with the items that may have moved: what results of their ids are left now are theirs.
+func (f *filter) finish(ctx context.Context) error {
+	for f.moved.len > 0 && ctx.Err() == nil {
+		it, bad, err := heldBack(&f.moved)
+		if err != nil {
+			return err
+		}
+		id, _ := named(it, bad)
+		if kind, done := f.journal.known.takeAny(written(id)); done {
+			err = f.known(it, bad, kind)
+		} else if !f.yield(it, bad) {
+			err = errEnough
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // release lets through what was held back: the list is the file's.
@@ -120,28 +155,46 @@ func (f *filter) release(ctx context.Context) error {
 		return err
 	}
 	for f.held.len > 0 {
-		b, err := f.held.take()
+		it, bad, err := heldBack(&f.held)
 		if err != nil {
 			return err
-		}
-		it, rest := cutItem(b)
-		var bad error
-		if len(rest) > 0 {
-			le := new(LineError)
-			var n uint32
-			var reason string
-			n, rest = cutUint32(rest)
-			le.Name, rest = cutString(rest)
-			le.Text, rest = cutString(rest)
-			reason, rest = cutString(rest)
-			le.Line, le.Err, bad = int(n), errors.New(reason), le
-		}
-		if rest == nil {
-			return spillError(errSpoiled)
 		}
 		if !f.yield(it, bad) {
 			return errEnough
 		}
 	}
 	return nil
+}
+
+// holdBack keeps an item in q, with what the source says of it.
+func holdBack(q *spilled, it Item, bad error) error {
+	b := appendItem(nil, it)
+	if le, ok := errors.AsType[*LineError](bad); ok {
+		b = appendString(appendUint32(b, uint32(le.Line)), le.Name)
+		b = appendString(appendString(b, le.Text), le.Err.Error())
+	}
+	return q.put(b)
+}
+
+// heldBack takes the oldest item of q.
+func heldBack(q *spilled) (it Item, bad, err error) {
+	b, err := q.take()
+	if err != nil {
+		return it, nil, err
+	}
+	it, rest := cutItem(b)
+	if len(rest) > 0 {
+		le := new(LineError)
+		var n uint32
+		var reason string
+		n, rest = cutUint32(rest)
+		le.Name, rest = cutString(rest)
+		le.Text, rest = cutString(rest)
+		reason, rest = cutString(rest)
+		le.Line, le.Err, bad = int(n), errors.New(reason), le
+	}
+	if rest == nil {
+		return it, nil, spillError(errSpoiled)
+	}
+	return it, bad, nil
 }

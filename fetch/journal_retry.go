@@ -63,7 +63,7 @@ func copyOK(ctx context.Context, to io.Writer, from io.Reader) (size int64, err 
 		if n++; n%1024 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if _, kind, _ := resultOf(line); kind != "" {
+		if _, _, kind, _ := resultOf(line); kind != "" {
 			return nil
 		}
 		size += int64(len(line)) + 1

@@ -24,8 +24,8 @@ func (j *Journal) load(f *os.File) error {
 	lines := int64(0)
 	rest, err := eachLine(io.NewSectionReader(f, 0, info.Size()), longestResult, func(line []byte) error {
 		lines++
-		if id, kind, err := resultOf(line); err == nil {
-			j.known.add(id, kind)
+		if id, url, kind, err := resultOf(line); err == nil {
+			j.known.add(id, url, kind)
 		} else if !blank(line) {
 			return err
 		}
@@ -50,8 +50,8 @@ func (j *Journal) load(f *os.File) error {
 // tail judges what follows the last newline, and adds it to the index if it is a result.
 func (j *Journal) tail(rest []byte) (keep int, err error) {
 	if keep, err = judgeTail(rest, j.known.len == 0); keep > 0 {
-		id, kind, _ := resultOf(rest[:keep])
-		j.known.add(id, kind)
+		id, url, kind, _ := resultOf(rest[:keep])
+		j.known.add(id, url, kind)
 	}
 	return keep, err
 }

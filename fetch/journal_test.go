@@ -112,7 +112,7 @@ func idsIn(t *testing.T, text []byte) (ids map[string]int, urls map[string]int) 
 	t.Helper()
 	ids, urls = make(map[string]int), make(map[string]int)
 	for line := range bytes.Lines(text) {
-		id, kind, err := anyResult(line)
+		id, _, kind, err := anyResult(line)
 		if err != nil || !bytes.HasSuffix(line, []byte("\n")) {
 			t.Fatalf("line %.200q is not whole", line)
 		}
@@ -196,8 +196,33 @@ func TestResumeAfterEveryByte(t *testing.T) {
 	}
 }
 
-// FuzzJournal takes runs over random lists through random cuts and retries, and compares with a model that knows which line is whose.
+// Two items have the same id, and an early end left the result of the second only. And a list whose URLs are signed anew each time.
+func TestOneIDAndSeveralURLs(t *testing.T) {
+	two := []Item{{ID: "same", URL: "http://a.test/1"}, {ID: "same", URL: "http://a.test/2"}, {ID: "other", URL: "http://a.test/3"}}
+	for which, c := range map[string]struct {
+		had  []Item
+		list []Item
+		want string // the requests of the second run
+	}{
+		"the second is done":          {two[1:2], two, "map[http://a.test/1:1 http://a.test/3:1]"},
+		"the first is done":           {two[:1], two, "map[http://a.test/2:1 http://a.test/3:1]"},
+		"both are done, in any order": {[]Item{two[1], two[0]}, two, "map[http://a.test/3:1]"},
+		"the URLs have changed":       {two, []Item{{ID: "other", URL: "http://a.test/3?new"}, {ID: "same", URL: "http://a.test/?x"}, two[0], two[0]}, "map[http://a.test/1:1]"},
+		"and one is to be done": {two[1:], []Item{{ID: "same", URL: "http://a.test/1?new"}, {ID: "same", URL: "http://a.test/2?new"}, {ID: "other", URL: "http://a.test/3"}},
+			"map[http://a.test/2?new:1]"},
+	} {
+		name := filepath.Join(t.TempDir(), "results.jsonl")
+		if _, err := resumed(t, name, JournalConfig{}, false, Items(c.had...)); err != nil {
+			t.Fatal(err)
+		}
+		r, err := resumed(t, name, JournalConfig{}, false, Items(c.list...))
+		if got := fmt.Sprint(r.requests); err != nil || got != c.want || r.counts.Left() != 0 || r.counts.Before != int64(len(c.had)) {
+			t.Errorf("%s: %v, %+v, requests %s, want %s", which, err, r.counts, got, c.want)
+		}
+	}
+}
 
+// FuzzJournal takes runs over random lists through random cuts and retries, and compares with a model that knows which line is whose.
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte("a list of some items\x00of which some are the same"), []byte{10, 200, 3, 90})
 	f.Add([]byte{1, 1, 1, 1, 1, 2, 200, 200, 201, 130, 131}, []byte{128, 255, 64, 129})
@@ -238,7 +263,7 @@ func FuzzJournal(f *testing.F) {
 			var had []byte // that must stay
 			kept := int64(0)
 			for line := range bytes.Lines(text) {
-				_, kind, err := anyResult(line)
+				_, _, kind, err := anyResult(line)
 				if err == nil && (kind == "" || !retry.RetryFailed) {
 					had = append(append(had, bytes.TrimSuffix(line, []byte("\n"))...), '\n')
 					kept++

@@ -22,7 +22,7 @@ func (j *Journal) Write(r *Record) error {
 	if err != nil {
 		return j.wrong(err)
 	}
-	_, kind, err := resultOf(line[:len(line)-1])
+	_, _, kind, err := resultOf(line[:len(line)-1])
 	if err != nil { // a later run would refuse the file
 		return j.wrong(fmt.Errorf("the record of %s has no outcome, or failed without an Error", r.ID))
 	}

@@ -52,7 +52,7 @@ func failedRecord(id string, k Kind) *Record {
 func linesOf(t *testing.T, text string) (n int) {
 	t.Helper()
 	for line := range strings.Lines(text) {
-		if _, _, err := resultOf([]byte(strings.TrimSuffix(line, "\n"))); err != nil || !strings.HasSuffix(line, "\n") {
+		if _, _, _, err := resultOf([]byte(strings.TrimSuffix(line, "\n"))); err != nil || !strings.HasSuffix(line, "\n") {
 			t.Fatalf("line %.100q is not whole", line)
 		}
 		n++

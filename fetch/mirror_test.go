@@ -433,7 +433,7 @@ func TestTheMirrorIsNoPartOfTheName(t *testing.T) {
 	if err != nil || !strings.Contains(string(line), `"mirror":"`+b.URL+`/other.txt"`) {
 		t.Errorf("%s, %v", line, err)
 	}
-	if id, kind, ok := ownResult(slices.Clone(line[:len(line)-1])); !ok || kind != "" || string(id) != it.id() {
+	if id, _, kind, ok := ownResult(slices.Clone(line[:len(line)-1])); !ok || kind != "" || string(id) != it.id() {
 		t.Errorf("the line reads as the result %q of %q", kind, id)
 	}
 }

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -94,30 +95,21 @@ func (t *task) final(l *leg, failure *Error) *Record {
 	return r
 }
 
-// nameOf returns the ID of the record that an item will have, be it one of which the source says that it is none.
-func nameOf(it Item, err error) string {
-	id := it.id()
-	if err != nil && id == "" {
-		if le, ok := errors.AsType[*LineError](err); ok {
-			return le.Text
-		}
+// named returns the ID and the URL of the record that an item will have, be it one of which the source says that it is none.
+func named(it Item, err error) (id, url string) {
+	id, url = it.id(), it.URL
+	if le, ok := errors.AsType[*LineError](err); ok {
+		id, url = cmp.Or(id, le.Text), cmp.Or(url, le.Text)
 	}
-	return id
+	return id, url
 }
 
 // invalid makes the record of an item that cannot be requested.
 func invalid(it Item, text string, err error) *Record {
-	r := &Record{
-		ID: it.id(), URL: it.URL, Outcome: Failed, Attempts: []Attempt{}, Started: time.Now(),
+	return &Record{
+		ID: cmp.Or(it.id(), text), URL: cmp.Or(it.URL, text), Outcome: Failed, Attempts: []Attempt{}, Started: time.Now(),
 		Error: &Error{Kind: KindInvalid, Message: err.Error()},
 	}
-	if r.URL == "" {
-		r.URL = text
-	}
-	if r.ID == "" {
-		r.ID = text
-	}
-	return r
 }
 
 func statusFailure(code int) *Error {
