@@ -32,6 +32,7 @@ func TestEachLine(t *testing.T) {
 	}
 }
 
+// FuzzResultLine compares the fast reader of lines with package json.
 func FuzzResultLine(f *testing.F) {
 	for _, r := range []*Record{okRecord("a"), okRecord(`a"b\`), failedRecord("é", KindDNS), failedRecord("\xff", "a\"b")} {
 		r.Attempts = []Attempt{{N: 1, Error: `dns: "error":{"kind":"x"`}}
@@ -57,6 +58,7 @@ func FuzzResultLine(f *testing.F) {
 	})
 }
 
+// isPlain reports whether each field of a record stands only once in line, as far as that can be seen.
 func isPlain(line []byte) bool {
 	for _, field := range []string{`"id"`, `"url"`, `"ok"`, `"outcome"`, `"error"`} {
 		if bytes.Count(bytes.ToLower(line), []byte(field)) != 1 {
@@ -66,6 +68,7 @@ func isPlain(line []byte) bool {
 	return !bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0xfffd || r > 0x7f })
 }
 
+// Each beginning of a result is taken for one, and nothing that differs from it in a byte which matters.
 func TestTailOfEveryLength(t *testing.T) {
 	bad := failedRecord("a \" \\ é \u2028", KindDNS)
 	for _, r := range []*Record{okRecord("plain"), okRecord(`"`), okRecord(""), bad} {

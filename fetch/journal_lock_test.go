@@ -11,6 +11,7 @@ import (
 	"testing"
 )
 
+// Two processes must not write to one file: neither while the first has it open, nor when it has put a new one in its place.
 func TestJournalIsLocked(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "results.jsonl")
 	write(t, name, []byte(`{"id":"http://a.test/1","url":"","ok":false,"outcome":"failed","error":{"kind":"dns"}}`+"\n"))
@@ -37,6 +38,7 @@ func TestJournalIsLocked(t *testing.T) {
 	next.Close()
 }
 
+// A process may open the file, and get its lock only when another has put a new file in its place: the old one is nobody's any more.
 func TestLockOfAFileThatWasReplaced(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "results.jsonl")
 	write(t, name, []byte(`{"id":"0","url":"","ok":false,"outcome":"failed","error":{"kind":"dns"}}`+"\n"))
@@ -70,6 +72,7 @@ func TestLockOfAFileThatWasReplaced(t *testing.T) {
 	all.Wait()
 }
 
+// The file that takes the place of the old one is where the old one was, and open to the same people.
 func TestRetryKeepsLinkAndMode(t *testing.T) {
 	dir := t.TempDir()
 	real, link := filepath.Join(dir, "real.jsonl"), filepath.Join(dir, "link.jsonl")

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 )
 
+// Whatever is wrong with a file, it is not touched, and nothing is fetched.
 func TestRefusedFilesStayAsTheyAre(t *testing.T) {
 	const good = `{"id":"a","url":"http://a.test/","ok":true,"outcome":"ok","bytes":0}` + "\n"
 	for _, tt := range []struct {
@@ -51,6 +52,8 @@ func TestRefusedFilesStayAsTheyAre(t *testing.T) {
 	}
 }
 
+// What other programs make of a file of results is still one: jq orders and escapes in its own way, and some systems end lines in
+// their own way.
 func TestFilesFromElsewhere(t *testing.T) {
 	text := "\n" + `{ "url":"http://a.test/1", "ok":true, "outcome":"ok", "id":"http:\/\/a.test\/1", "more":[{"id":"x"}] }` + "\r\n \t\r\n" +
 		`{"id":"http://a.test/gone","url":"http://a.test/gone","ok":false,"outcome":"failed","error":{"message":"m","kind":"odd"}}` + "\r\n"
@@ -88,6 +91,7 @@ func TestAJournalServesOneRun(t *testing.T) {
 	}
 }
 
+// A run that ends while it still looks for the first item of its list leaves the file alone, and says why it ended.
 func TestStopWhileTheListIsCompared(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "results.jsonl")
 	const text = `{"id":"x","url":"","ok":true,"outcome":"ok","bytes":0}` + "\n" + `{"id":"y`
@@ -123,6 +127,7 @@ func TestStopWhileTheListIsCompared(t *testing.T) {
 	}
 }
 
+// An input that cannot be read is told as such, also before the first item that has a result.
 func TestJournalOfAListThatCannotBeRead(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "results.jsonl")
 	write(t, name, []byte(`{"id":"x","url":"","ok":true,"outcome":"ok","bytes":0}`+"\n"))

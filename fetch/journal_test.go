@@ -15,7 +15,6 @@ import (
 )
 
 // An origin answers 404 to paths that begin with /gone, unless healed, and 200 to all others. It counts requests by URL.
-
 type origin struct {
 	mu     sync.Mutex
 	seen   map[string]int
@@ -37,13 +36,11 @@ func (o *origin) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // A quick file is not synced: these tests pull no plug.
-
 type quick struct{ *os.File }
 
 func (quick) Sync() error { return nil }
 
 // A resumption is one run over a file of results.
-
 type resumption struct {
 	counts    Counts
 	requests  map[string]int
@@ -75,7 +72,6 @@ func resumed(t *testing.T, name string, c JournalConfig, healed bool, src Source
 // nasty is a list with all that may go wrong in the name of an item: what JSON escapes or replaces, names that occur several times, and
 
 // lines that are no items.
-
 func nasty(n int) Source {
 	items := []Item{
 		{URL: "http://a.test/1"},
@@ -107,7 +103,6 @@ func nasty(n int) Source {
 const allNasty = 28 // items of nasty(99)
 
 // idsIn counts the ids of the records in text, which must all be whole.
-
 func idsIn(t *testing.T, text []byte) (ids map[string]int, urls map[string]int) {
 	t.Helper()
 	ids, urls = make(map[string]int), make(map[string]int)
@@ -143,11 +138,9 @@ func write(t *testing.T, name string, text []byte) {
 }
 
 // wholeLines is text up to its last newline.
-
 func wholeLines(text []byte) []byte { return text[:bytes.LastIndexByte(text, '\n')+1] }
 
 // A file of results that ends anywhere is gone on with: what it had stays as it was, what it lacks is fetched, and nothing else is.
-
 func TestResumeAfterEveryByte(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "results.jsonl")
 	first, err := resumed(t, name, JournalConfig{}, false, nasty(99))
@@ -287,7 +280,6 @@ func FuzzJournal(f *testing.F) {
 }
 
 // Of a list that has changed, what is new is fetched wherever it stands, and what is gone is counted.
-
 func TestListThatChanged(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "results.jsonl")
 	urls := func(from, to int) (all []string) {
@@ -311,7 +303,6 @@ func TestListThatChanged(t *testing.T) {
 }
 
 // What the source says of a line that is held back reaches the record unchanged.
-
 func TestHeldBackLinesKeepTheirError(t *testing.T) {
 	list := "not a URL\n" + strings.Repeat("é", 150) + "\n{\"header\":1}\n"
 	records := func(known string) []byte {
@@ -360,5 +351,3 @@ func TestHeldBackLinesKeepTheirError(t *testing.T) {
 // Each beginning of a result is taken for one, and nothing that differs from it in a byte which matters.
 
 // The index is compared with a map of what it was given.
-
-// More kinds than have a number cannot come from mettle. They are other.
