@@ -59,7 +59,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	sink = &collector{t: t}
-	if counts, err := Run(t.Context(), Config{Dir: dir, Transport: w}, URLs(urls[5:]...), sink); err != nil || counts.OK != 3 {
+	if counts, err := Run(t.Context(), Config{Dir: dir, Transport: w, Concurrency: 1}, URLs(urls[5:]...), sink); err != nil || counts.OK != 3 {
 		t.Errorf("with room: %+v, %v", counts, err)
 	}
 	if got := files(t, dir); len(got) != 8 {

@@ -129,8 +129,9 @@
 //
 // About 500 bytes for each item in memory, 2 KB for one that waits after a redirect, and what net/http takes for each running request. The input is not read further ahead
 // than Config.Window, unless hosts that are slow or down hold up requests to others: then by up to ten windows of items in a row for hosts that are behind already, in
-// a temporary file of about the size of these lines. A record may be kept back for 20 ms before the Sink is flushed. A body that is saved takes no memory but a buffer of 64 KiB, and costs its disk three syncs where it is small: of the file, of its
-// directory, and once for each new directory.
+// a temporary file of about the size of these lines. A record may be kept back for 20 ms before the Sink is flushed. A body that is saved takes no memory but a buffer of 64 KiB. A small one
+// waits twice for its disk, for its bytes and for its name; where many wait at a time, on the common file systems of Linux, one sync serves them all, so that
+// more Concurrency saves more files a second.
 //
 // # Mistakes
 //

@@ -155,7 +155,7 @@ func (p *part) finish() error {
 	if p.path == "" {
 		return nil
 	}
-	err := p.file.Sync()
+	err := p.saveBytes()
 	if cerr := p.file.Close(); err == nil {
 		err = cerr
 	}
@@ -173,7 +173,16 @@ func (p *part) finish() error {
 		}
 		p.noted, p.synced = false, 0
 	}
-	return syncNames(filepath.Dir(p.path))
+	dir := filepath.Dir(p.path)
+	return p.store.safe(dir, func() error { return syncNames(dir) })
+}
+
+// saveBytes makes the bytes that are here safe from a power loss. Many of them are not for others to wait for.
+func (p *part) saveBytes() error {
+	if p.size-p.synced > 16*worthwhile {
+		return p.file.Sync()
+	}
+	return p.store.safe(p.temp(), p.file.Sync)
 }
 
 // drop removes what is on disk of the part, so that the next attempt begins anew.

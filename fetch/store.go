@@ -43,6 +43,7 @@ func scarce(err error) bool {
 type store struct {
 	dir  string
 	lock *os.File
+	sync *barrier // nil: each file and directory is synced by itself
 
 	mu   sync.Mutex
 	made map[string]struct{} // directories that are there, and will be after a power loss
@@ -60,6 +61,9 @@ func openStore(dir string) (s *store, err error) {
 	if s.lock, err = os.Open(dir); err != nil {
 		return nil, unsaved(dir, err)
 	}
+	if all := syncAll(s.lock); all != nil {
+		s.sync = newBarrier(all)
+	}
 	if lock(s.lock) != nil {
 		err = &SaveError{Path: dir, Err: errors.New("another run saves into this directory")}
 	} else {
@@ -76,8 +80,8 @@ func (s *store) close() { s.lock.Close() }
 
 // probe does once what saving a body does, with the longest names that there can be.
 func (s *store) probe() (err error) {
-	top, err := os.MkdirTemp(s.dir, ".probe-"+strings.Repeat("x", longestName-len(".probe-")-len("_65535")))
-	if err != nil {
+	top := filepath.Join(s.dir, ".probe-"+strings.Repeat("x", longestName+len("_65535")-len(".probe-")))
+	if err := os.RemoveAll(top); err != nil { // of a run that was killed
 		return unsaved(s.dir, err)
 	}
 	defer func() {
@@ -122,7 +126,8 @@ func (s *store) mkdir(dir string) error {
 		return unsaved(dir, err)
 	}
 	// Also if it was there: another worker may have made it in this moment.
-	if err := syncNames(filepath.Dir(dir)); err != nil {
+	above := filepath.Dir(dir)
+	if err := s.safe(above, func() error { return syncNames(above) }); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -131,6 +136,17 @@ func (s *store) mkdir(dir string) error {
 		clear(s.made)
 	}
 	s.made[dir] = struct{}{}
+	return nil
+}
+
+// safe returns when what its caller did to path is safe from a power loss. That is what alone does, where nobody else waits for the same.
+func (s *store) safe(path string, alone func() error) error {
+	if s.sync == nil {
+		return alone()
+	}
+	if err := s.sync.pass(alone); err != nil {
+		return unsaved(path, err)
+	}
 	return nil
 }
 
