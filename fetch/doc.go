@@ -52,7 +52,7 @@
 //
 // With Config.Dir every body goes into a file of its own, whose path is in the record:
 //
-//	DIR/example.com/3f/report-9a41c07d22be.pdf
+//	DIR/example.com/3f/report-9a41c07d22be60f5.pdf
 //
 // The digits are a hash of the item's request: its id, method, URL, body and header. So the same item has the same path in every run, and items that
 // differ in any of these have different ones. Items that do not differ share a file, take turns at it, and the last one's body stays. HEAD saves

@@ -52,5 +52,5 @@ func ExampleConfig_dir() {
 		fmt.Println(err)
 	}
 	// Output:
-	// a.test/05/photo-03195f0e3dfa.jpg has 1000 bytes after 3 attempts
+	// a.test/05/photo-03195f0e3dfaf49b.jpg has 1000 bytes after 3 attempts
 }

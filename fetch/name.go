@@ -25,15 +25,15 @@ const (
 
 // bodyPath returns the path, below Config.Dir, of the file for the body of an item with the parsed URL u: the host, then a directory of
 // 256, so that none gets too full, then a name that people recognize. The digits in it are of a hash of all that the request is made of, so that
-// items with the same path are the same request. By 56 bits of it, two of ten million requests share a path with
-// a chance of less than one in a thousand, and only if host and name are the same too.
+// items with the same path are the same request. By 72 bits of it, two of ten million requests of one host and name share a path with a chance
+// of less than one in 50 million.
 func bodyPath(it Item, u *url.URL) string {
 	digits := requestDigits(it)
 	stem, ext := fileName(u)
 	return filepath.Join(hostDir(u), digits[:2], stem+"-"+digits[2:]+ext)
 }
 
-// requestDigits returns the first 14 digits of a hash of the item. Lengths go before texts: no two items make the same input of it.
+// requestDigits returns the first 18 digits of a hash of the item. Lengths go before texts: no two items make the same input of it.
 func requestDigits(it Item) string {
 	method := it.Method
 	if method == "" {
@@ -52,7 +52,7 @@ func requestDigits(it Item) string {
 		put(it.Header[name])
 	}
 	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:7])
+	return hex.EncodeToString(sum[:9])
 }
 
 // hostDir names the directory of u's host.

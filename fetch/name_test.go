@@ -44,7 +44,7 @@ func TestBodyPath(t *testing.T) {
 		}
 		got := filepath.ToSlash(bodyPath(Item{URL: tc.url}, u))
 		want := strings.Replace(regexp.QuoteMeta(tc.want), "/XX/", "/[0-9a-f]{2}/", 1)
-		want = strings.Replace(want, "-XX", "-[0-9a-f]{12}", 1)
+		want = strings.Replace(want, "-XX", "-[0-9a-f]{16}", 1)
 		if !regexp.MustCompile("^" + want + "$").MatchString(got) {
 			t.Errorf("%s: %s, want %s", tc.url, got, tc.want)
 		}
@@ -80,7 +80,7 @@ func TestBodyPathOfRequests(t *testing.T) {
 	}
 }
 
-var fitPath = regexp.MustCompile(`^[^/\\]+/[0-9a-f]{2}/[^/\\]+-[0-9a-f]{12}(\.tar)?(\.[0-9A-Za-z]+)?$`)
+var fitPath = regexp.MustCompile(`^[^/\\]+/[0-9a-f]{2}/[^/\\]+-[0-9a-f]{16}(\.tar)?(\.[0-9A-Za-z]+)?$`)
 
 func FuzzBodyPath(f *testing.F) {
 	for _, s := range []string{"http://a/b.c", "http://[::1]:8080/%2e%2e/%2f", "http://con/aux.tar.gz", "http://x/%ff", "http://.../..%5c.."} {

@@ -93,7 +93,7 @@ func (s *store) probe() (err error) {
 	if err := s.mkdir(sub); err != nil {
 		return err
 	}
-	p := &part{store: s, path: filepath.Join(sub, strings.Repeat("x", longestName)+"-0123456789ab"), total: -1}
+	p := &part{store: s, path: filepath.Join(sub, strings.Repeat("x", longestName)+"-0123456789abcdef"), total: -1}
 	if err := p.create(); err != nil {
 		return err
 	}
