@@ -7,8 +7,9 @@ type barrier struct {
 	all  func() error  // syncs everything that was written before
 	turn chan struct{} // has room for the one round that syncs; who comes meanwhile joins the next one
 
-	mu   sync.Mutex
-	next *round
+	mu     sync.Mutex
+	next   *round
+	failed error // of the first sync of all that failed
 }
 
 func newBarrier(all func() error) *barrier {
@@ -23,7 +24,8 @@ type round struct {
 }
 
 // pass returns when what its caller has written is on the disk. The caller's own sync, alone, is used where nobody else waits: it does not
-// have to write what other programs have in memory.
+// have to write what other programs have in memory. Once a sync of all has failed, everybody gets its error: the system tells it a single time, and nobody
+// knows whose bytes are lost.
 func (b *barrier) pass(alone func() error) error {
 	b.mu.Lock()
 	r := b.next
@@ -42,11 +44,19 @@ func (b *barrier) pass(alone func() error) error {
 	defer func() { <-b.turn }()
 	b.mu.Lock()
 	b.next = nil
+	r.err = b.failed
 	b.mu.Unlock()
+	defer close(r.done)
+	if r.err != nil {
+		return r.err
+	}
 	if r.members == 1 {
 		return alone()
 	}
-	defer close(r.done)
-	r.err = b.all()
+	if r.err = b.all(); r.err != nil {
+		b.mu.Lock()
+		b.failed = r.err
+		b.mu.Unlock()
+	}
 	return r.err
 }

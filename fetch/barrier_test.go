@@ -44,34 +44,34 @@ func TestBarrier(t *testing.T) {
 	})
 }
 
-// Who is alone syncs what is his, and no more; and the error of a sync is that of all who waited for it, and of nobody else.
+// Who is alone syncs what is his, and no more; and the error of a sync is that of all who waited for it, and of all who come later: what was lost
+// may be theirs.
 func TestBarrierErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mine, shared := errors.New("mine"), errors.New("shared")
-		fail := true
-		b := newBarrier(func() error {
-			if fail {
-				return shared
-			}
-			return nil
-		})
-		if err := b.pass(func() error { return mine }); err != mine {
+		var result error
+		b := newBarrier(func() error { return result })
+		alone := func() error { return b.pass(func() error { return mine }) }
+		if err := alone(); err != mine {
 			t.Errorf("alone: %v", err)
 		}
-		for range 2 {
+		for _, tc := range []struct{ result, want error }{{nil, nil}, {shared, shared}, {nil, shared}} {
+			result = tc.result
 			b.turn <- struct{}{} // so that all come to the same round
 			var wg sync.WaitGroup
 			for range 3 {
 				wg.Go(func() {
-					if err := b.pass(func() error { return mine }); err != nil != fail || fail && err != shared {
-						t.Errorf("together: %v", err)
+					if err := alone(); err != tc.want {
+						t.Errorf("together: %v, want %v", err, tc.want)
 					}
 				})
 			}
 			time.Sleep(time.Second)
 			<-b.turn
 			wg.Wait()
-			fail = false
+		}
+		if err := alone(); err != shared {
+			t.Errorf("alone, after a sync of all had failed: %v", err)
 		}
 	})
 }

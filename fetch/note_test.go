@@ -142,7 +142,7 @@ func FuzzPart(f *testing.F) {
 		if len(ops) > 100 {
 			return
 		}
-		s := &store{dir: inMemoryDir(t), made: make(map[string]struct{})}
+		s := &store{dir: inMemoryDir(t), made: make(map[string]bool)}
 		fresh := func() *part {
 			return &part{store: s, path: filepath.Join(s.dir, "h", "00", "x"), url: "u", whole: true, total: -1}
 		}

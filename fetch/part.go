@@ -174,7 +174,10 @@ func (p *part) finish() error {
 		p.noted, p.synced = false, 0
 	}
 	dir := filepath.Dir(p.path)
-	return p.store.safe(dir, func() error { return syncNames(dir) })
+	if err := p.store.safe(dir, func() error { return syncNames(dir) }); err != nil {
+		return unsaved(dir, err)
+	}
+	return nil
 }
 
 // saveBytes makes the bytes that are here safe from a power loss. Many of them are not for others to wait for.
@@ -182,7 +185,7 @@ func (p *part) saveBytes() error {
 	if p.size-p.synced > 16*worthwhile {
 		return p.file.Sync()
 	}
-	return p.store.safe(p.temp(), p.file.Sync)
+	return p.store.safe(filepath.Dir(p.path), p.file.Sync)
 }
 
 // drop removes what is on disk of the part, so that the next attempt begins anew.

@@ -26,6 +26,9 @@ func (e *SaveError) Unwrap() error { return e.Err }
 
 // unsaved wraps the error of an operation on path. Those of package os name paths themselves.
 func unsaved(path string, err error) error {
+	if _, ok := errors.AsType[*SaveError](err); ok {
+		return err
+	}
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
 	} else if e, ok := errors.AsType[*os.LinkError](err); ok {
@@ -43,10 +46,11 @@ func scarce(err error) bool {
 type store struct {
 	dir  string
 	lock *os.File
-	sync *barrier // nil: each file and directory is synced by itself
+	sync *barrier              // nil: each file and directory is synced by itself
+	own  func(dir string) bool // whether sync reaches dir
 
 	mu   sync.Mutex
-	made map[string]struct{} // directories that are there, and will be after a power loss
+	made map[string]bool // directories that are there, and will be after a power loss: whether sync reaches them
 }
 
 // mostMade bounds the memory for directories of a run over very many hosts. To make one once more costs a system call or two.
@@ -57,12 +61,12 @@ func openStore(dir string) (s *store, err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, unsaved(dir, err)
 	}
-	s = &store{dir: dir, made: make(map[string]struct{})}
+	s = &store{dir: dir, made: make(map[string]bool)}
 	if s.lock, err = os.Open(dir); err != nil {
 		return nil, unsaved(dir, err)
 	}
-	if all := syncAll(s.lock); all != nil {
-		s.sync = newBarrier(all)
+	if all, own := syncAll(s.lock); all != nil {
+		s.sync, s.own = newBarrier(all), own
 	}
 	if lock(s.lock) != nil {
 		err = &SaveError{Path: dir, Err: errors.New("another run saves into this directory")}
@@ -128,26 +132,34 @@ func (s *store) mkdir(dir string) error {
 	// Also if it was there: another worker may have made it in this moment.
 	above := filepath.Dir(dir)
 	if err := s.safe(above, func() error { return syncNames(above) }); err != nil {
-		return err
+		return unsaved(above, err)
 	}
+	own := s.sync != nil && s.own(dir)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.made) >= mostMade {
 		clear(s.made)
 	}
-	s.made[dir] = struct{}{}
+	s.made[dir] = own
 	return nil
 }
 
-// safe returns when what its caller did to path is safe from a power loss. That is what alone does, where nobody else waits for the same.
-func (s *store) safe(path string, alone func() error) error {
+// safe returns when what its caller did in dir is safe from a power loss. That is what alone does, where nobody else waits for the same, or where
+// dir is on another file system than the store, be it by a link or because one is mounted there.
+func (s *store) safe(dir string, alone func() error) error {
 	if s.sync == nil {
 		return alone()
 	}
-	if err := s.sync.pass(alone); err != nil {
-		return unsaved(path, err)
+	s.mu.Lock()
+	own, known := s.made[dir]
+	s.mu.Unlock()
+	if !known {
+		own = s.own(dir)
 	}
-	return nil
+	if !own {
+		return alone()
+	}
+	return s.sync.pass(alone)
 }
 
 // syncNames makes the names in dir safe from a power loss, where the system can do that.

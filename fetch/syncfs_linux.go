@@ -18,24 +18,25 @@ const (
 	magicTmpfs = 0x01021994
 )
 
-// syncAll returns a function that syncs the whole file system of the directory, or nil where that is not known to be as safe as syncing each
-// file. Before Linux 5.8, syncfs did not tell of bytes that could not be written.
-func syncAll(d *os.File) func() error {
+// syncAll returns a function that syncs the whole file system of the directory, and one that reports whether another directory is on the same,
+// or nil where that is not known to be as safe as syncing each file. Before Linux 5.8, syncfs did not tell of bytes that could not be written.
+func syncAll(d *os.File) (all func() error, own func(dir string) bool) {
 	var u syscall.Utsname
 	var fs syscall.Statfs_t
-	if syscall.Uname(&u) != nil || !since(u.Release[:], 5, 8) || syscall.Fstatfs(int(d.Fd()), &fs) != nil {
-		return nil
+	var here syscall.Stat_t
+	if syscall.Uname(&u) != nil || !since(u.Release[:], 5, 8) || syscall.Fstatfs(int(d.Fd()), &fs) != nil || syscall.Fstat(int(d.Fd()), &here) != nil {
+		return nil, nil
 	}
 	switch fs.Type {
 	case magicExt, magicXFS, magicBtrfs, magicTmpfs:
 	default:
-		return nil
+		return nil, nil
 	}
 	number := uintptr(306) // package syscall has it for arm64 only
 	if runtime.GOARCH == "arm64" {
 		number = 267
 	}
-	return func() error {
+	all = func() error {
 		for {
 			_, _, errno := syscall.Syscall(number, d.Fd(), 0, 0)
 			switch errno {
@@ -47,6 +48,11 @@ func syncAll(d *os.File) func() error {
 			}
 		}
 	}
+	own = func(dir string) bool {
+		var there syscall.Stat_t
+		return syscall.Stat(dir, &there) == nil && there.Dev == here.Dev
+	}
+	return all, own
 }
 
 // since reports whether the release of a kernel, such as 6.1.0-13-amd64, is that version or a later one.

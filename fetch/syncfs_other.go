@@ -4,4 +4,4 @@ package fetch
 
 import "os"
 
-func syncAll(*os.File) func() error { return nil }
+func syncAll(*os.File) (all func() error, own func(dir string) bool) { return nil, nil }
