@@ -1,103 +1,14 @@
 package fetch
 
 import (
-	"context"
 	"fmt"
-	"net"
-	"net/http"
-	"net/url"
-	"slices"
+	"math/rand/v2"
+	"os"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/mettle-go/mettle/internal/clock"
 )
-
-// A switchboard decides which hosts of a network can be reached, and notes how often that was tried.
-type switchboard struct {
-	mu    sync.Mutex
-	off   map[string]bool
-	dials map[string]int
-}
-
-// on puts a switchboard between n and its transport, with these hosts cut off. Connections are not kept, so that it hears of each request.
-func (n network) on(off ...string) *switchboard {
-	s := &switchboard{off: make(map[string]bool), dials: make(map[string]int)}
-	for _, host := range off {
-		s.off[host] = true
-	}
-	n.transport.DisableKeepAlives = true
-	dial := n.transport.DialContext
-	n.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		host, _, _ := net.SplitHostPort(addr)
-		s.mu.Lock()
-		s.dials[host]++
-		off := s.off[host]
-		s.mu.Unlock()
-		if off {
-			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
-		}
-		return dial(ctx, network, addr)
-	}
-	return s
-}
-
-func (s *switchboard) set(host string, off bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.off[host] = off
-}
-
-func (s *switchboard) tried(host string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.dials[host]
-}
-
-func (n network) items(t *testing.T, c Config, items ...Item) map[string]*Record {
-	t.Helper()
-	c.Transport = n.transport
-	sink := &collector{t: t}
-	counts, err := Run(t.Context(), c, Items(items...), sink)
-	if err != nil {
-		t.Fatalf("Run: %v", err)
-	}
-	got := sink.byID()
-	if len(got) != len(items) || counts.Left() != 0 || counts.Running != 0 || counts.Waiting != 0 {
-		t.Fatalf("%d records of %d items; %+v", len(got), len(items), counts)
-	}
-	return got
-}
-
-// mirrored is an item with a place at each of the hosts, under that path.
-func mirrored(path string, hosts ...string) Item {
-	it := Item{URL: "http://" + hosts[0] + path}
-	for _, h := range hosts[1:] {
-		it.Mirrors = append(it.Mirrors, "http://"+h+path)
-	}
-	return it
-}
-
-// asked tells to which mirrors the attempts of r went, by host, "url" for its own URL, with their status or error kind.
-func asked(r *Record) string {
-	var b strings.Builder
-	for _, a := range r.Attempts {
-		host := "url"
-		if a.Mirror != "" {
-			host = strings.Split(a.Mirror, "/")[2]
-		}
-		what := fmt.Sprint(a.Status)
-		if a.Status == 0 {
-			what, _, _ = strings.Cut(a.Error, ":")
-		}
-		fmt.Fprintf(&b, "%s %s, ", host, what)
-	}
-	return strings.TrimSuffix(b.String(), ", ")
-}
 
 // A short story for each kind of failure: where the item goes after it, and whether it waits.
 func TestMirrorsAreTriedInTurn(t *testing.T) {
@@ -355,164 +266,60 @@ func TestAllMirrorsDownForGood(t *testing.T) {
 	})
 }
 
-// What one server had begun to send is never gone on with by another, whatever that one says of it. Back at the first, it is.
-func TestBytesOfTwoMirrorsAreNotSpliced(t *testing.T) {
-	const n = 100_000
-	cut := send(200, body, n, "ETag", tag)
-	for _, tc := range []struct {
-		name         string
-		first, other []step
-		want         []byte
-		asked        string
-	}{
-		{"another body with the same tag", []step{cut}, []step{send(200, other, -1, "ETag", tag)}, other, "url 200, mirror 200"},
-		{"a server that sends a part unasked", []step{cut, rest(body, n)}, []step{rest(other, n)}, body, "url 200, mirror 206, url 206"},
-		{"errors meanwhile", []step{cut, rest(body, n)}, []step{send(404, nil, -1)}, body, "url 200, mirror 404, url 206"},
-		{"cut as well, and there gone on with", []step{cut, cut}, []step{send(200, other, n, "ETag", `"m"`), rest(other, n)}, other, "url 200, mirror 200, mirror 206"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			dir := t.TempDir()
-			a, b := scripted(t, tc.first...), scripted(t, tc.other...)
-			it := Item{URL: a.URL + "/x", Mirrors: []string{b.URL + "/x"}, SHA256: sumOf(tc.want)}
-			r := one(t, Config{Dir: dir, Backoff: 1}, it)
-			saved(t, r, dir, tc.want)
-			var got []string
-			for _, a := range r.Attempts {
-				where := "url"
-				if a.Mirror != "" {
-					where = "mirror"
+// Items with up to four places each, of every fault, hedged, and saved: an item is ok if any of its places is one to be had, and then it is that
+// place's body.
+func TestHostileMirrorsSeedBySeed(t *testing.T) {
+	paths := []string{
+		"/ok/%d?body=%d&size=3000", "/status/404/%d?body=%d", "/status/500/%d?heal=2&body=%d", "/status/503/%d?heal=1&after=1&body=%d",
+		"/status/429/%d?heal=2&body=%d", "/status/503/%d?after=huge&body=%d", "/reset/%d?heal=1&body=%d", "/reset/%d?body=%d",
+		"/short/%d?size=4096&heal=2&body=%d", "/cut-chunk/%d?body=%d", "/reset-body/%d?size=9000&body=%d", "/slow-headers/%d?for=3s&body=%d",
+		"/slow-headers/%d?heal=1&body=%d", "/slow-headers/%d?body=%d", "/stall/%d?heal=1&body=%d", "/loop/%d?body=%d",
+	}
+	for seed := range uint64(4) {
+		synctest.Test(t, func(t *testing.T) {
+			n := inMemory(t, seed)
+			rng := rand.New(rand.NewPCG(seed, 9))
+			var items []Item
+			for i := range 150 {
+				it := Item{ID: fmt.Sprint(i)}
+				for range 1 + rng.IntN(4) {
+					path := paths[rng.IntN(len(paths))]
+					it.Mirrors = append(it.Mirrors, fmt.Sprintf("http://h%d"+path, rng.IntN(6), i, i))
 				}
-				got = append(got, fmt.Sprint(where, " ", a.Status))
+				it.URL, it.Mirrors = it.Mirrors[0], it.Mirrors[1:]
+				items = append(items, it)
 			}
-			if s := strings.Join(got, ", "); s != tc.asked {
-				t.Errorf("asked: %s; want %s", s, tc.asked)
-			}
-			for _, q := range b.requests()[:1] {
-				if q != "" {
-					t.Errorf("the mirror was asked for %s of what it had not begun to send", q)
+			got := n.items(t, Config{
+				PerHost: 4, Patience: 20 * time.Second, Timeout: 6 * time.Second, Stall: 3 * time.Second, Hedge: time.Second, Dir: t.TempDir(),
+			}, items...)
+			for _, it := range items {
+				r := got[it.ID]
+				want := ""
+				for i := range 1 + len(it.Mirrors) {
+					e, err := n.Expect(it.place(i), 5)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if served := r.OK && (r.Mirror == it.place(i) || i == 0 && r.Mirror == ""); served && (e.SHA256 != r.SHA256 || e.Bytes != r.Bytes) {
+						t.Errorf("%s: %d bytes, %s; %s has %d, %s", it.ID, r.Bytes, r.SHA256, it.place(i), e.Bytes, e.SHA256)
+					}
+					if e.Gettable {
+						want = it.place(i)
+					}
 				}
+				if !r.OK && want != "" || r.OK && want == "" {
+					t.Errorf("%s is %v, %v after %s; want %q", it.ID, r.OK, r.Error, asked(r), want)
+				}
+				if b, err := os.ReadFile(r.Path); r.OK && (err != nil || sumOf(b) != r.SHA256) {
+					t.Errorf("%s: its file is not what the record says: %v", it.ID, err)
+				}
+				if !r.OK && strings.Contains(fmt.Sprint(r.Path, r.Mirror), "/") {
+					t.Errorf("%s failed and has path %q, mirror %q", it.ID, r.Path, r.Mirror)
+				}
+			}
+			if v := n.Stats().Violations; v != 0 {
+				t.Errorf("%d requests broke a hold", v)
 			}
 		})
 	}
-}
-
-// A download that gets on stays where it is, for a mirror would have to begin anew.
-func TestADownloadThatGetsOnIsNotInterrupted(t *testing.T) {
-	big := text(3, 5<<20)
-	var steps []step
-	for at := 0; at < len(big); at += 2 << 20 {
-		end := min(at+2<<20, len(big))
-		if at == 0 {
-			steps = append(steps, send(200, big, end, "ETag", tag))
-		} else {
-			steps = append(steps, send(206, big[at:], end-at, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", at, len(big)-1, len(big))))
-		}
-	}
-	a, b := scripted(t, steps...), scripted(t, send(200, big, -1))
-	dir := t.TempDir()
-	r := one(t, Config{Dir: dir, Backoff: 1, Attempts: 2}, Item{URL: a.URL, Mirrors: []string{b.URL}})
-	saved(t, r, dir, big)
-	if len(b.requests()) != 0 || r.Mirror != "" || len(r.Attempts) != 3 {
-		t.Errorf("the mirror was asked %d times; %s", len(b.requests()), asked(r))
-	}
-}
-
-// An item with mirrors keeps the name of its result and of its file, whoever serves it.
-func TestTheMirrorIsNoPartOfTheName(t *testing.T) {
-	a, b := scripted(t, send(404, nil, -1)), scripted(t, send(200, body, -1))
-	dir := t.TempDir()
-	r := one(t, Config{Dir: dir}, Item{URL: a.URL + "/file.bin", Mirrors: []string{b.URL + "/other.txt"}})
-	saved(t, r, dir, body)
-	plain := scripted(t)
-	plain.Close()
-	it := Item{URL: a.URL + "/file.bin"}
-	if r.ID != it.id() || !strings.HasSuffix(r.Path, bodyPath(it, mustParse(t, it.URL))) || r.Mirror != b.URL+"/other.txt" {
-		t.Errorf("id %s, path %s, mirror %s", r.ID, r.Path, r.Mirror)
-	}
-	line, err := r.Line()
-	if err != nil || !strings.Contains(string(line), `"mirror":"`+b.URL+`/other.txt"`) {
-		t.Errorf("%s, %v", line, err)
-	}
-	if id, _, kind, ok := ownResult(slices.Clone(line[:len(line)-1])); !ok || kind != "" || string(id) != it.id() {
-		t.Errorf("the line reads as the result %q of %q", kind, id)
-	}
-}
-
-// FuzzNextPlace compares the choice of the next place to one made the long way: sort all that may be asked by what the rules say, in their order.
-func FuzzNextPlace(f *testing.F) {
-	f.Add([]byte{2, 0, 0, 0, 0, 0, 0, 0, 0, 0})
-	f.Add([]byte{3, 255, 7, 1, 9, 250, 17, 3, 91, 22, 4, 13, 77})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		draw := func(n int) int {
-			if len(b) == 0 {
-				return 0
-			}
-			v := int(b[0]) % n
-			b = b[1:]
-			return v
-		}
-		type state struct {
-			well bool
-			free clock.Instant
-		}
-		for _, now := range []clock.Instant{-1 << 59, 0} {
-			r := &route{places: make([]place, 1+draw(5))}
-			n := len(r.places)
-			r.last, r.kept, r.stay = draw(n+1)-1, draw(n+1)-1, draw(2) == 0
-			hosts := make(map[string]state)
-			for i := range r.places {
-				h := fmt.Sprint(draw(4))
-				hosts[h] = state{draw(2) == 0, now + clock.Instant(draw(9))}
-				r.places[i] = place{host: h, tried: draw(2) == 0, out: draw(4) == 0, again: now - 4 + clock.Instant(draw(9))}
-			}
-			r.stay = r.stay && r.last >= 0 // which an attempt has set
-			health := func(h string) (bool, clock.Instant) { return hosts[h].well, hosts[h].free }
-
-			// The model.
-			var order []int
-			for k := 1; k <= n; k++ {
-				if i := (r.last + k + n) % n; !r.places[i].out {
-					order = append(order, i)
-				}
-			}
-			value := func(i int) []int64 {
-				p := r.places[i]
-				h := hosts[p.host]
-				switch {
-				case r.stay && i == r.last && h.well:
-					return []int64{0, 0}
-				case h.well && !p.tried:
-					return []int64{1, 0}
-				case h.well && i == r.kept:
-					return []int64{2, 0}
-				case h.well:
-					return []int64{3, 0}
-				case p.tried:
-					return []int64{4, max(int64(p.again), int64(h.free))}
-				}
-				return []int64{4, int64(h.free)}
-			}
-			slices.SortStableFunc(order, func(i, j int) int { return slices.Compare(value(i), value(j)) })
-			i, ok := r.next(now, health)
-			if ok != (len(order) > 0) || ok && i != order[0] {
-				t.Fatalf("next is %d, %v; want the first of %v\n%+v\n%+v", i, ok, order, r, hosts)
-			}
-		}
-	})
-}
-
-func TestRequestsOfAnItemGoToItsPlace(t *testing.T) {
-	it := Item{URL: "http://a/x", Mirrors: []string{"http://b/y"}, Header: map[string]string{"X": "1"}}
-	req, err := it.request(it.place(1), http.Header{"Y": {"2"}})
-	if err != nil || req.URL.String() != "http://b/y" || req.Host != "b" || req.Header.Get("X")+req.Header.Get("Y") != "12" {
-		t.Errorf("%+v, %v", req, err)
-	}
-}
-
-func mustParse(t *testing.T, s string) *url.URL {
-	u, err := url.Parse(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
 }
