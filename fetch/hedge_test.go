@@ -222,8 +222,8 @@ func TestHedgesAreFew(t *testing.T) {
 		}
 		hedges := st.begun["a"] - 2000
 		most := 2000/20 + int(time.Since(begin)/time.Second) + 10
-		if hedges < 100 || hedges > most {
-			t.Errorf("%d hedges, want some, and at most %d", hedges, most)
+		if hedges < most-40 || hedges > most {
+			t.Errorf("%d hedges, want about as many as may be, %d", hedges, most)
 		}
 		if counts.Attempts != int64(st.begun["a"]) {
 			t.Errorf("%d requests counted, %d made", counts.Attempts, st.begun["a"])
@@ -246,18 +246,14 @@ func TestHedgesKeepHolds(t *testing.T) {
 		slow := act{after: time.Minute, status: 200, body: "x"}
 		st := newStage(map[string][]act{"a": {slow}, "b": {{after: time.Second, status: 200, body: "x"}}})
 		var items []Item
-		for i := range 100 { // many more losers than a breaker takes
+		for i := range 60 { // more losers in a row than a breaker takes
 			items = append(items, mirrored(fmt.Sprintf("/%d", i), "a", "b"))
 		}
-		got := map[string]*Record{}
 		sink := &collector{t: t}
-		counts, err := Run(t.Context(), Config{Transport: st, Hedge: time.Second, Timeout: 2 * time.Minute}, Items(items...), sink)
-		if got = sink.byID(); err != nil || counts.OK != 100 {
-			t.Errorf("%+v, %v", counts, err)
-		}
-		for id, r := range got {
-			if !r.OK || len(r.Attempts) != 1 {
-				t.Errorf("%s: %+v, %v", id, r.Attempts, r.Error)
+		_, err := Run(t.Context(), Config{Transport: st, Hedge: time.Second, Timeout: 2 * time.Minute, Window: 1}, Items(items...), sink)
+		for id, r := range sink.byID() {
+			if err != nil || !r.OK || len(r.Attempts) != 1 || !r.Attempts[0].Hedged {
+				t.Errorf("%s: %+v, %v; want the first place to be asked each time", id, r.Attempts, r.Error)
 			}
 		}
 	})

@@ -210,6 +210,38 @@ func TestItemsLeaveAHostThatIsAskedTooFast(t *testing.T) {
 	})
 }
 
+// An item that waits for a host on hold, as the mirror's hold was longer, goes over when that one's is over and its own has become longer.
+func TestItemsLeaveAHoldThatGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(map[string][]act{
+			"a": {{status: 429, hint: "3"}, {status: 429, hint: "290"}, {status: 200}},
+			"b": {{status: 429, hint: "100"}, {status: 200}},
+		})
+		items := []Item{{URL: "http://a/"}, {URL: "http://b/"}, mirrored("/1", "a", "b"), mirrored("/2", "a", "b"), mirrored("/3", "a", "b")}
+		sink := &collector{t: t}
+		if _, err := Run(t.Context(), Config{Transport: st, PerHost: 1}, Items(items...), sink); err != nil {
+			t.Fatal(err)
+		}
+		begin := sink.byID()["http://b/"].Started
+		for id, r := range sink.byID() {
+			if end := r.Started.Add(time.Duration(r.ElapsedMS) * time.Millisecond).Sub(begin); !r.OK || id != "http://a/" && end > 115*time.Second {
+				t.Errorf("%s: %v after %v: %s", id, r.OK, end, asked(r))
+			}
+		}
+	})
+}
+
+// The last failure says that a later run would not help, but at another place it may.
+func TestAFailureIsRetryableIfOnePlaceIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(map[string][]act{"a": {{status: 500}}, "b": {{status: 500}, {status: 404}}})
+		r := one(t, Config{Transport: st, Attempts: 2}, mirrored("/", "a", "b"))
+		if got := asked(r); got != "url 500, b 500, url 500, b 404" || r.OK || !r.Error.Retryable || r.Status != 404 {
+			t.Errorf("%s: %+v", got, r.Error)
+		}
+	})
+}
+
 // All places are down for a while: items wait, as they would for one host, use up no attempt, and go where a host recovers first.
 func TestAllMirrorsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
