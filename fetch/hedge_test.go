@@ -146,6 +146,8 @@ func TestHedge(t *testing.T) {
 		{"a POST", Item{Method: "POST", URL: a.URL}, map[string][]act{"a": {good(9 * s)}}, Config{}, 9 * s, "url 200", "a:1", 0, ""},
 		{"a HEAD", Item{Method: "HEAD", URL: a.URL}, map[string][]act{"a": {{after: 9 * s, status: 204}, {status: 204}}}, Config{}, s, "url 204 +", "a:2", 1, ""},
 		{"a mirror", both, map[string][]act{"a": {good(9 * s)}, "b": {good(s)}}, Config{PerHost: 1}, 2 * s, "b 200 +", "a:1 b:1", 1, "http://b/x"},
+		{"a mirror at another host before one at the same", Item{URL: "http://a/x", Mirrors: []string{"http://a/y", "http://b/x"}},
+			map[string][]act{"a": {good(9 * s)}, "b": {good(s)}}, Config{}, 2 * s, "b 200 +", "a:1 b:1", 1, "http://b/x"},
 		{"a mirror that is slower", both, map[string][]act{"a": {good(3 * s)}, "b": {good(9 * s)}}, Config{}, 3 * s, "url 200 +", "a:1 b:1", 1, ""},
 		{"a mirror without it, and the first breaks", both, map[string][]act{"a": {{after: 3 * s}, good(0)}, "b": {{status: 404}}}, Config{Backoff: 1}, 3 * s,
 			"url reset +, b 404, url 200", "a:2 b:2", 0, ""},
