@@ -188,3 +188,36 @@ func TestVeryManyHosts(t *testing.T) {
 		t.Logf("%v, %d MB", time.Since(c.begin), most>>20)
 	})
 }
+// What waits in the file for a host is fetched also when the items in memory that it waited behind all go over to mirrors.
+func TestItemsInTheFileAreFetchedWhenThoseBeforeThemLeaveTheHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var items []Item
+		for i := range 350 {
+			items = append(items, Item{URL: fmt.Sprintf("http://a.test/%d", i)})
+			if i >= 20 && i < 50 {
+				items[i].Mirrors = []string{fmt.Sprintf("http://b.test/%d", i)}
+			}
+		}
+		// Each with a mirror fails once at both, the last one so that a.test is on hold when the others look where to go next.
+		c := new(counter)
+		w := c.serve(func(r *http.Request, n int, at time.Duration) (*http.Response, error) {
+			time.Sleep(10 * time.Millisecond)
+			var i int
+			fmt.Sscanf(r.URL.Path, "/%d", &i)
+			switch {
+			case n > 1 || i < 20 || i >= 50:
+				return answer(r, 200, "x"), nil
+			case i == 49 && r.URL.Host == "a.test":
+				return answer(r, 503, "", "Retry-After", "7200"), nil
+			}
+			return answer(r, 408, ""), nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Hour)
+		defer cancel()
+		sink := &collector{t: t}
+		counts, err := Run(ctx, Config{Transport: w, PerHost: 1, Window: 60, Backoff: time.Hour, MaxBackoff: time.Hour, MaxHint: 3 * time.Hour}, Items(items...), sink)
+		if err != nil || counts.Left() != 0 || len(sink.byID()) != len(items) {
+			t.Errorf("%v: %+v", err, counts)
+		}
+	})
+}

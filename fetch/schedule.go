@@ -102,8 +102,12 @@ func (f *run) sweep() {
 
 // leave takes t from its host.
 func (f *run) leave(t *task) {
-	t.host.tasks--
+	h := t.host
+	h.tasks--
 	t.host = nil
+	if h.away() > 0 { // items that wait for room in memory, and nothing else may be left to remember them
+		f.list(h)
+	}
 }
 
 func (f *run) enqueue(t *task) {
