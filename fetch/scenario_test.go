@@ -1,0 +1,388 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"iter"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	scenarios     = flag.Int("scenarios", 20, "how many random scenarios to play")
+	firstScenario = flag.Uint64("firstscenario", 1, "the seed of the first one")
+)
+
+// A scenario is a list, servers, a configuration and a story of runs, all drawn from a seed. Whatever they are: each run ends, nothing is asked that should
+// not be, each item has one record in the end, the counts say what is so, and the files are what the records say.
+type scenario struct {
+	t     *testing.T
+	seed  uint64
+	draw  *rand.Rand
+	c     Config
+	world *world
+	items []Item
+	file  string // of the journal, or ""
+	calm  bool   // no outage
+}
+
+func TestScenarios(t *testing.T) {
+	defer func(a, b int64) { checkpointAt, worthwhile = a, b }(checkpointAt, worthwhile)
+	checkpointAt, worthwhile = 4<<10, 1<<10
+	for i := range uint64(*scenarios) {
+		seed := *firstScenario + i
+		dir := inMemoryDir(t)
+		synctest.Test(t, func(t *testing.T) { newScenario(t, seed, dir).play() })
+		os.RemoveAll(dir)
+		if t.Failed() {
+			t.Fatalf("scenario %d", seed)
+		}
+	}
+}
+
+func newScenario(t *testing.T, seed uint64, dir string) *scenario {
+	s := &scenario{t: t, seed: seed, draw: rand.New(rand.NewPCG(seed, 2))}
+	pick := func(of ...int) int { return of[s.draw.IntN(len(of))] }
+	s.c = Config{
+		Concurrency: pick(1, 2, 5, 64), PerHost: pick(1, 2, 8), Attempts: pick(1, 2, 3, 5), Window: pick(1, 3, 20, 40, 60, 200, 100_000),
+		Hedge: time.Duration(pick(0, 0, 1, 100, 3000)) * time.Millisecond, Rate: float64(pick(0, 0, 0, 20)), HostRate: float64(pick(0, 0, 0, 5)),
+		Patience: time.Duration(pick(0, 1, 20, 120)) * time.Second, Grace: time.Duration(pick(0, 1, 5)) * time.Second, MaxSize: int64(pick(0, 0, 8000)),
+		Timeout: time.Duration(pick(5, 30)) * time.Second, MaxHint: time.Duration(pick(20, 300)) * time.Second, Park: time.Duration(pick(0, 1, 1000)) * time.Millisecond,
+		MaxBackoff: time.Duration(pick(1, 30, 3600)) * time.Second,
+	}
+	s.c.Backoff = s.c.MaxBackoff / time.Duration(pick(1, 100))
+	s.c = s.c.withDefaults()
+	if s.draw.IntN(2) == 0 {
+		s.c.Dir = filepath.Join(dir, "bodies")
+	}
+	if s.draw.IntN(2) == 0 {
+		s.file = filepath.Join(dir, "results")
+	}
+	s.world = &world{c: s.c, begin: time.Now(), draw: rand.New(rand.NewPCG(seed, 1)), hosts: make(map[string]*worldHost)}
+	span := func() (a [2]time.Duration) {
+		a[0] = time.Duration(s.draw.IntN(60)) * time.Second
+		a[1] = a[0] + time.Duration(s.draw.IntN(300))*time.Second
+		return a
+	}
+	s.world.updown = span()
+	if s.calm = s.draw.IntN(3) > 0; !s.calm {
+		s.world.outage = span()
+	}
+	s.c.Transport = s.world
+	some := append([]string(nil), worldKinds...)
+	s.draw.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
+	some = some[:1+s.draw.IntN(len(some))]
+	mirrors := s.draw.IntN(2) == 0
+	for i := range 1 + s.draw.IntN(pick(10, 60, 300)) {
+		path := fmt.Sprintf("/%d-%d", i, pick(0, 1, 500, 3000, 3000, 20_000))
+		where := func() string {
+			return fmt.Sprintf("http://%s%d.test%s", some[s.draw.IntN(len(some))], s.draw.IntN(3), path)
+		}
+		it := Item{URL: where()}
+		if s.draw.IntN(10) == 0 {
+			it.Method = []string{"HEAD", "POST", "PUT"}[s.draw.IntN(3)]
+			it.Body = []string{"", "x"}[s.draw.IntN(2)]
+		}
+		if s.draw.IntN(20) == 0 { // in clumps
+			mirrors = !mirrors
+		}
+		for mirrors && s.draw.IntN(2) == 0 {
+			it.Mirrors = append(it.Mirrors, where())
+		}
+		if it.Method != "HEAD" && s.draw.IntN(5) == 0 {
+			it.SHA256 = worldSum(path)
+		}
+		if s.draw.IntN(30) == 0 {
+			it.URL = []string{"", "x", "http://", "http://good0.test:99999" + path, "http://good0.test/%zz", "http://user:pw@good0.test" + path}[s.draw.IntN(6)]
+			it.Mirrors = nil
+		}
+		s.items = append(s.items, it)
+		for s.draw.IntN(10) == 0 {
+			s.items = append(s.items, it)
+		}
+	}
+	return s
+}
+
+// source yields the items, perhaps slowly.
+func (s *scenario) source() Source {
+	every := time.Duration([]int{0, 0, 1, 300}[s.draw.IntN(4)]) * time.Millisecond
+	return func(ctx context.Context) iter.Seq2[Item, error] {
+		return func(yield func(Item, error) bool) {
+			for it, err := range Items(s.items...)(ctx) {
+				if every > 0 {
+					select {
+					case <-time.After(every):
+					case <-ctx.Done():
+						return
+					}
+				}
+				if !yield(it, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+var errGone, errHung = errors.New("the caller has gone"), errors.New("the run hangs")
+
+func (s *scenario) play() {
+	runs := 1
+	if s.file != "" {
+		runs += s.draw.IntN(4)
+	}
+	for i := range runs {
+		s.run(i == runs-1 && s.draw.IntN(8) > 0)
+		if s.t.Failed() {
+			return
+		}
+	}
+}
+
+// run plays one run, to its end or until something comes between.
+func (s *scenario) run(undisturbed bool) {
+	c, t := s.c, s.t
+	c.Meter = new(Meter)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	defer time.AfterFunc(10_000*time.Hour, func() { cancel(errHung) }).Stop()
+	soon := func() time.Duration { return time.Duration(s.draw.ExpFloat64() * float64(20*time.Second)) }
+	expected := []error{nil}
+	if !undisturbed {
+		if s.draw.IntN(2) == 0 {
+			stop := make(chan struct{})
+			c.Stop = stop
+			defer time.AfterFunc(soon(), func() { close(stop) }).Stop()
+			expected = append(expected, ErrStopped)
+		}
+		if s.draw.IntN(3) == 0 {
+			defer time.AfterFunc(soon(), func() { cancel(errGone) }).Stop()
+			expected = append(expected, errGone)
+		}
+		if s.draw.IntN(4) == 0 {
+			c.MaxTime = soon()
+			expected = append(expected, ErrTime)
+		}
+		if s.draw.IntN(4) == 0 {
+			c.MaxFailures = 1 + s.draw.IntN(10)
+			expected = append(expected, ErrFailures)
+		}
+	}
+	var sink Sink
+	var before []*Record
+	var journal *Journal
+	memory := &collector{t: t}
+	if sink = memory; s.file != "" {
+		before = s.lines()
+		j, err := OpenJournal(s.file, JournalConfig{RetryFailed: s.draw.IntN(4) == 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if j.retry {
+			before = nil // or some of them
+		} else {
+			j.file = quick{j.file.(*os.File)}
+		}
+		journal, sink = j, j
+	}
+	s.world.starts = nil
+	for _, h := range s.world.hosts { // no run knows what another was told
+		h.to, h.starts = time.Now(), nil
+	}
+	counts, err := Run(ctx, c, s.source(), sink)
+	synctest.Wait()
+	if journal != nil {
+		if err := journal.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	if s.world.running != 0 || s.world.open != 0 {
+		t.Errorf("after the run %d requests run and %d bodies are open", s.world.running, s.world.open)
+	}
+	for _, fault := range s.world.faults {
+		t.Error(fault)
+	}
+	ok := false
+	for _, e := range expected {
+		ok = ok || errors.Is(err, e)
+	}
+	if !ok || (err == nil) != (counts.Left() == 0 && counts.AllRead) && !errors.Is(err, ErrFailures) && !errors.Is(err, ErrStopped) && !errors.Is(err, errGone) && !errors.Is(err, ErrTime) {
+		t.Errorf("the run ended with %v, want one of %v; %+v", err, expected, counts)
+	}
+	records := memory.records
+	if s.file != "" {
+		records = s.lines()
+		if len(records) < len(before) {
+			t.Errorf("%d records, before there were %d", len(records), len(before))
+		}
+	}
+	s.check(counts, records, err == nil)
+}
+
+// lines returns what the journal has.
+func (s *scenario) lines() (list []*Record) {
+	text, err := os.ReadFile(s.file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	for line := range bytes.Lines(text) {
+		r := new(Record)
+		if err := json.Unmarshal(line, r); err != nil || line[len(line)-1] != '\n' {
+			s.t.Fatalf("line %q: %v", line, err)
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+func (s *scenario) check(counts Counts, records []*Record, all bool) {
+	t := s.t
+	want := make(map[string]int)
+	example := make(map[string]Item)
+	for _, it := range s.items {
+		want[it.id()]++
+		example[it.id()] = it
+	}
+	var ok, failed int64
+	have := make(map[string]int)
+	for _, r := range records {
+		if have[r.ID]++; have[r.ID] > want[r.ID] {
+			t.Errorf("%s has %d records, want %d", r.ID, have[r.ID], want[r.ID])
+		}
+		if r.OK {
+			ok++
+		} else {
+			failed++
+		}
+		s.checkRecord(r, example[r.ID])
+	}
+	if counts.OK > ok || counts.Failed > failed || counts.Left() < 0 || counts.Read > int64(len(s.items)) {
+		t.Errorf("%+v, with %d and %d records for %d items", counts, ok, failed, len(s.items))
+	}
+	if all && (len(records) != len(s.items) || counts.OK != ok || counts.Failed != failed || counts.Read != int64(len(s.items)) || counts.Running != 0 || counts.Waiting != 0) {
+		t.Errorf("at the end %+v, %d records, %d items", counts, len(records), len(s.items))
+	}
+	if counts.AllRead && s.file == "" && counts.Left() != int64(len(s.items)-len(records)) {
+		t.Errorf("%d items are left, as there are %d records of %d", counts.Left(), len(records), len(s.items))
+	}
+	if s.c.Dir != "" {
+		s.checkFiles(records, all, example, want)
+	}
+}
+
+func (s *scenario) checkRecord(r *Record, it Item) {
+	t := s.t
+	for i, a := range r.Attempts {
+		if a.N != i+1 || a.DurationMS < 0 || a.WaitMS < 0 {
+			t.Errorf("%s: attempt %+v", r.ID, a)
+		}
+	}
+	if r.OK != (r.Outcome == OK) || r.OK != (r.Error == nil) || r.ElapsedMS < 0 {
+		t.Errorf("%+v", r)
+	}
+	u, err := url.Parse(it.URL)
+	if it.check() != nil {
+		if r.OK || r.Error.Kind != KindInvalid {
+			t.Errorf("%+v", r)
+		}
+		return
+	}
+	if err != nil || u.User != nil || u.Port() != "" {
+		return
+	}
+	where := append([]string{it.URL}, it.Mirrors...)
+	only := func(kinds ...string) bool {
+		for _, w := range where {
+			found := false
+			for _, k := range kinds {
+				found = found || strings.HasPrefix(w, "http://"+k)
+			}
+			if !found {
+				return false
+			}
+		}
+		return true
+	}
+	large := s.c.MaxSize > 0 && int64(len(worldBody(u.Path))) > s.c.MaxSize && it.Method != http.MethodHead
+	if r.OK {
+		if only("dead", "gone", "dark", "never", "missing", "broken") {
+			t.Errorf("%s is ok: %+v", r.ID, r)
+		}
+		if sum := worldSum(u.Path); it.Method != http.MethodHead && r.SHA256 != sum && !only("odd") && !strings.Contains(r.FinalURL+r.Mirror, "odd") && !strings.HasPrefix(it.URL, "http://odd") {
+			t.Errorf("%s has the sum %s, want %s: %+v", r.ID, r.SHA256, sum, r)
+		}
+		return
+	}
+	switch {
+	case !s.calm || large:
+	case only("good"), s.c.Attempts > 2 && only("good", "held") && s.c.MaxHint >= 90*time.Second && it.Method != http.MethodPost:
+		t.Errorf("%s failed, which is nobody's fault but ours: %v, %+v", r.ID, r.Error, r.Attempts)
+	}
+	if len(it.Mirrors) > 0 && s.calm && !large && it.Method != http.MethodPost {
+		for _, w := range where {
+			if strings.HasPrefix(w, "http://good") && !only("good", "held") {
+				t.Errorf("%s failed, though %s is well: %v, %+v", r.ID, w, r.Error, r.Attempts)
+				break
+			}
+		}
+	}
+}
+
+// checkFiles compares the files with the records. When all is done, nothing else is there but what a later run can go on with.
+func (s *scenario) checkFiles(records []*Record, all bool, example map[string]Item, n map[string]int) {
+	t := s.t
+	named := make(map[string]bool)
+	for _, r := range records {
+		if r.Path == "" {
+			if r.OK && !strings.HasPrefix(r.ID, "HEAD ") {
+				t.Errorf("%s has no file: %+v", r.ID, r)
+			}
+			continue
+		}
+		named[r.Path] = true
+		b, err := os.ReadFile(r.Path)
+		if err != nil || int64(len(b)) != r.Bytes || sumOf(b) != r.SHA256 {
+			if it := example[r.ID]; n[r.ID] > 1 && strings.Contains(fmt.Sprint(it), "odd") || strings.Contains(fmt.Sprint(it), "moving") {
+				continue // items of one id share a file, and have got different bodies
+			}
+			t.Errorf("%s: file of %d bytes, %v; %+v", r.ID, len(b), err, r)
+		}
+	}
+	filepath.WalkDir(s.c.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		note, noted := strings.CutSuffix(path, ".part.json")
+		part, parted := strings.CutSuffix(path, ".part")
+		switch {
+		case d.IsDir():
+			if strings.HasPrefix(d.Name(), ".probe") {
+				t.Errorf("%s is left over", path)
+			}
+		case noted:
+			if _, err := os.Stat(note + ".part"); err != nil {
+				t.Errorf("%s has no part", path)
+			}
+		case parted:
+			if _, err := os.Stat(part + ".part.json"); err != nil {
+				t.Errorf("%s has no note", path)
+			}
+		case !named[path] && all && s.file == "":
+			t.Errorf("%s is of no record", path)
+		}
+		return nil
+	})
+}
