@@ -18,20 +18,20 @@ const (
 
 // Write takes a record. After an error nothing more is written.
 func (j *Journal) Write(r *Record) error {
-	line, err := r.Line()
-	if err != nil {
-		return j.wrong(err)
-	}
-	_, _, kind, err := resultOf(line[:len(line)-1])
-	if err != nil { // a later run would refuse the file
-		return j.wrong(fmt.Errorf("the record of %s has no outcome, or failed without an Error", r.ID))
-	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.failed != nil {
 		return j.failed
 	}
-	j.lines = append(j.lines, line...)
+	lines, err := r.appendLine(j.lines)
+	if err != nil {
+		return j.wrong(err)
+	}
+	_, _, kind, err := resultOf(lines[len(j.lines) : len(lines)-1])
+	if err != nil { // a later run would refuse the file
+		return j.wrong(fmt.Errorf("the record of %s has no outcome, or failed without an Error", r.ID))
+	}
+	j.lines = lines
 	if len(j.lines) >= writeAt {
 		// r is not among kinds, as the run does not count what Write refuses.
 		return j.write()

@@ -1,10 +1,6 @@
 package fetch
 
-import (
-	"bytes"
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // A Record is the result of one item: one JSON line of the output.
 type Record struct {
@@ -75,15 +71,6 @@ const (
 	KindHint      Kind = "hint"      // the server asked to wait longer than Config.MaxHint
 	KindOther     Kind = "other"
 )
-
-// Line returns r as one line of JSON, with its newline. URLs stand there as they are, for grep to find.
-func (r *Record) Line() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(r)
-	return b.Bytes(), err
-}
 
 // A Sink takes the records. Run calls it from one goroutine at a time. An error from it ends the run.
 type Sink interface {
