@@ -111,8 +111,9 @@ func (f *run) hedge(ctx context.Context, g *group.Group, now clock.Instant) {
 // second sends the second request for the attempt of l, and returns false if that is not possible now.
 func (f *run) second(ctx context.Context, g *group.Group, l *leg, now clock.Instant) bool {
 	t := l.task
-	second := &leg{task: t, race: l.race, extra: true, host: l.host, place: l.place, hops: l.hops}
-	if t.route != nil && l.hops == 0 {
+	// The hops are the task's: l may be redirected at this very moment.
+	second := &leg{task: t, race: l.race, extra: true, host: l.host, place: l.place, hops: t.hops}
+	if t.route != nil && t.hops == 0 {
 		if i, ok := t.route.beside(now, f.healthAt(now)); ok {
 			second.place, second.host = i, f.hostAt(t.route.places[i].host)
 		}

@@ -329,3 +329,17 @@ func TestARunEndsWithinARace(t *testing.T) {
 		})
 	}
 }
+
+func TestAHedgeAtTheInstantOfARedirectReadsNothingOfTheFirstRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := new(counter)
+		w := c.serve(func(r *http.Request, n int, at time.Duration) (*http.Response, error) {
+			time.Sleep(100 * time.Millisecond)
+			if r.URL.Host == "a.test" {
+				return answer(r, 302, "", "Location", "http://b.test"+r.URL.Path), nil
+			}
+			return answer(r, 200, "x"), nil
+		})
+		fetchAll(t, Config{Hedge: 100 * time.Millisecond, PerHost: 64}, w, many(300, "http://a.test/%d")...)
+	})
+}
