@@ -32,7 +32,7 @@ func (h *host) away() int {
 // full reports whether no more input should be read. Where that would leave room for requests unused, it makes room in memory instead.
 func (f *run) full(now clock.Instant) (bool, error) {
 	f.wakeAt = never
-	if f.futile >= futileWindows*f.cfg.Window {
+	if f.futile/futileWindows >= f.cfg.Window { // so that nothing overflows
 		return true, nil
 	}
 	if f.pending < f.cfg.Window {

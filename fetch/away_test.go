@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -188,6 +189,7 @@ func TestVeryManyHosts(t *testing.T) {
 		t.Logf("%v, %d MB", time.Since(c.begin), most>>20)
 	})
 }
+
 // What waits in the file for a host is fetched also when the items in memory that it waited behind all go over to mirrors.
 func TestItemsInTheFileAreFetchedWhenThoseBeforeThemLeaveTheHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -217,6 +219,21 @@ func TestItemsInTheFileAreFetchedWhenThoseBeforeThemLeaveTheHost(t *testing.T) {
 		sink := &collector{t: t}
 		counts, err := Run(ctx, Config{Transport: w, PerHost: 1, Window: 60, Backoff: time.Hour, MaxBackoff: time.Hour, MaxHint: 3 * time.Hour}, Items(items...), sink)
 		if err != nil || counts.Left() != 0 || len(sink.byID()) != len(items) {
+			t.Errorf("%v: %+v", err, counts)
+		}
+	})
+}
+
+// A window of any size is one: its products must not overflow.
+func TestTheLargestWindowLetsItemsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := new(counter).serve(func(r *http.Request, n int, at time.Duration) (*http.Response, error) {
+			return answer(r, 200, "x"), nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		counts, err := Run(ctx, Config{Transport: w, Window: math.MaxInt}, URLs(many(300, "http://a.test/%d")...), &collector{t: t})
+		if err != nil {
 			t.Errorf("%v: %+v", err, counts)
 		}
 	})
