@@ -228,7 +228,7 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 		case <-ctx.Done():
 			if !f.stopped || g.Context().Err() != nil {
 				// The group may not have started what launch gave it, so that there is no result to wait for.
-				return context.Cause(ctx)
+				return context.Cause(g.Context()) // ctx may have been canceled here, without a cause
 			}
 			// The grace is over: what runs ends by itself, with no record.
 			l := <-f.results

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"net"
+	"net/http"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -325,6 +326,26 @@ func TestARequestThatFindsItsHostHeldIsNotSent(t *testing.T) {
 		}
 		if _, ok, again := f.admit(h, clock.Now()); ok || again != h.held.until() {
 			t.Errorf("admitted %v, again at %v; want no, and the end of the hold", ok, again)
+		}
+	})
+}
+
+// The second Ctrl-C has its cause also after the grace of the first, while a request lingers that heeds no context.
+func TestTheCauseOfTheContextIsReturnedAlsoAfterTheGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		stop := make(chan struct{})
+		time.AfterFunc(time.Second, func() { close(stop) })
+		time.AfterFunc(4*time.Second, func() { cancel(gone) })
+		w := new(counter).serve(func(r *http.Request, n int, at time.Duration) (*http.Response, error) {
+			time.Sleep(map[string]time.Duration{"a.test": 5 * time.Second, "b.test": 6 * time.Second}[r.URL.Host])
+			return nil, errors.New("too late")
+		})
+		_, err := Run(ctx, Config{Transport: w, Stop: stop, Grace: time.Second}, URLs("http://a.test/", "http://b.test/"), &collector{t: t})
+		if !errors.Is(err, gone) {
+			t.Errorf("the run ended with %v", err)
 		}
 	})
 }
