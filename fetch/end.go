@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 
 	"github.com/mettle-go/mettle"
 )
@@ -108,8 +107,7 @@ func (f *run) retry(l *leg, failure *Error) bool {
 		return false
 	}
 	f.leave(t)
-	u, _ := url.Parse(t.item.URL) // parsed before, when it was accepted
-	f.assign(t, hostOf(u))        // from which redirects may have led away
+	f.assign(t, hostIn(t.item.URL)) // from which redirects may have led away
 	t.next, t.hops, t.wait = nil, 0, wait
 	f.meter.waiting.Add(1)
 	f.alarms.set(alarm{at: l.ended.Add(wait), task: t})

@@ -2,9 +2,6 @@ package fetch
 
 import (
 	"math/rand/v2"
-	"net"
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -54,17 +51,6 @@ func (h *host) pop() *task {
 		h.mirrored--
 	}
 	return t
-}
-
-func hostOf(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = "80"
-		if u.Scheme == "https" {
-			port = "443"
-		}
-	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
 // never is an instant for hosts that wait for a running request, not for the time.

@@ -96,6 +96,9 @@ func (it Item) check() error {
 }
 
 func checkURL(s string) error {
+	if _, _, ok := plainHost(s); ok {
+		return nil
+	}
 	if s == "" {
 		return errors.New("is empty, want http:// or https://")
 	}

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"net/url"
 	"slices"
 	"time"
 
@@ -31,8 +30,7 @@ type place struct {
 func newRoute(it Item) *route {
 	r := &route{places: make([]place, 1+len(it.Mirrors)), last: -1, kept: -1}
 	for i := range r.places {
-		u, _ := url.Parse(it.place(i)) // checked when it was accepted
-		r.places[i].host = hostOf(u)
+		r.places[i].host = hostIn(it.place(i))
 	}
 	return r
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"strings"
 	"time"
 
 	"github.com/mettle-go/mettle"
@@ -39,8 +39,7 @@ func (f *run) accept(a arrival, ok bool) error {
 		f.settle(t, clock.Now())
 		return nil
 	}
-	u, _ := url.Parse(a.item.URL)
-	h := f.hostAt(hostOf(u))
+	h := f.hostAt(hostIn(a.item.URL))
 	if h.away() > 0 {
 		return f.send(h, a.item) // behind those that are there
 	}
@@ -68,6 +67,7 @@ func perItem(err error) bool {
 func (f *run) hostAt(name string) *host {
 	h := f.hosts[name]
 	if h == nil {
+		name = strings.Clone(name) // which may be a part of a long URL
 		h = &host{name: name, breaker: f.breaker.Start(int64(clock.Now()))}
 		h.held.at.Store(int64(never))
 		f.sweep()
