@@ -68,6 +68,7 @@ func Run(ctx context.Context, c Config, src Source, sink Sink) (Counts, error) {
 	if ended == nil {
 		ended = err
 	}
+	c.Meter.running.Store(0) // those whose results nobody waited for have ended, too
 	return c.Meter.Counts(), ended
 }
 
