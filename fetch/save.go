@@ -202,6 +202,9 @@ func (f *run) beyond(l *leg, resp *http.Response) error {
 	if !ok || r.first >= 0 || r.total != p.size || p.total >= 0 && p.total != p.size || !p.validator.same(resp.Header) {
 		return p.mismatch()
 	}
+	if most := f.cfg.MaxSize; most > 0 && p.size > most { // which an earlier run had room for
+		return errors.Join(p.drop(), &sizeError{most})
+	}
 	if err := p.reopen(); err != nil {
 		return errors.Join(err, p.drop())
 	}

@@ -126,6 +126,19 @@ func TestMaxSize(t *testing.T) {
 	}
 }
 
+// Nor is what an earlier run, without such a limit, has brought, of which only the end was missing.
+func TestMaxSizeOfWhatIsThere(t *testing.T) {
+	dir, n := t.TempDir(), int64(len(body))
+	srv := scripted(t, send(200, body, len(body), "Transfer-Encoding", "chunked", "ETag", tag),
+		send(416, nil, -1, "Content-Range", fmt.Sprintf("bytes */%d", n)))
+	it := Item{URL: srv.URL}
+	one(t, Config{Dir: dir, Attempts: 1}, it)
+	r := one(t, Config{Dir: dir, MaxSize: n - 1}, it)
+	if r.OK || r.Error.Kind != KindTooLarge || len(srv.requests()) != 2 || len(files(t, dir)) != 0 {
+		t.Errorf("%+v, %v, requests %q, %d files", r, r.Error, srv.requests(), len(files(t, dir)))
+	}
+}
+
 // A Transport that does not compare lengths itself is no way around it.
 func TestLengthsAreChecked(t *testing.T) {
 	for name, announced := range map[string]int64{"shorter": 5, "longer": 3} {
