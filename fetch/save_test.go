@@ -367,6 +367,30 @@ func TestWhatAStopLeaves(t *testing.T) {
 	}
 }
 
+// Those directories whose names have to get onto the disk with the first body.
+func TestDirectoriesThatAreNew(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir("there", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string][]string{
+		".": nil, "there": nil, "there/": nil, "there/../there/a": {"there/a"}, "a/b": {"a/b", "a"}, "../" + filepath.Base(here) + "/a": {"../" + filepath.Base(here) + "/a"},
+		filepath.Join(here, "a", "b"): {filepath.Join(here, "a", "b"), filepath.Join(here, "a")}, "/": nil,
+	} {
+		got := absent(dir)
+		for i := range got {
+			got[i] = filepath.ToSlash(got[i])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", dir, got, want)
+		}
+	}
+}
+
 func TestPathsAreRelativeToTheWorkingDirectory(t *testing.T) {
 	t.Chdir(t.TempDir())
 	srv := scripted(t, send(200, body, -1))

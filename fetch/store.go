@@ -58,8 +58,14 @@ const mostMade = 1 << 14
 
 // openStore makes the directory, unless it is there, takes it for this run and proves that all that may be needed of it works.
 func openStore(dir string) (s *store, err error) {
+	fresh := absent(dir)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, unsaved(dir, err)
+	}
+	for _, d := range fresh {
+		if err := syncNames(filepath.Dir(d)); err != nil {
+			return nil, err
+		}
 	}
 	s = &store{dir: dir, made: make(map[string]bool)}
 	if s.lock, err = os.Open(dir); err != nil {
@@ -78,6 +84,18 @@ func openStore(dir string) (s *store, err error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// absent returns dir and those above it, as far as they are not there.
+func absent(dir string) (all []string) {
+	for {
+		dir = filepath.Clean(dir)
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return all
+		}
+		all = append(all, dir)
+		dir = filepath.Dir(dir)
+	}
 }
 
 func (s *store) close() { s.lock.Close() }
