@@ -21,7 +21,8 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	if l.race != nil {
 		l.race.running--
 		if l.lost() {
-			return f.drop(l)
+			f.drop(l)
+			return nil
 		}
 	}
 	if l.unsent {
@@ -48,6 +49,13 @@ func (f *run) end(ctx context.Context, l *leg) error {
 		}
 		if !f.stopped {
 			return context.Cause(ctx)
+		}
+		return nil
+	}
+	if l.belated() {
+		f.drop(l)
+		if l.race.failed != nil {
+			return f.decide(l.race.failed, l.race.spared)
 		}
 		return nil
 	}

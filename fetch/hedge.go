@@ -13,6 +13,7 @@ import (
 	"github.com/mettle-go/mettle/group"
 	"github.com/mettle-go/mettle/internal/budget"
 	"github.com/mettle-go/mettle/internal/clock"
+	"github.com/mettle-go/mettle/timeout"
 )
 
 // errOvertaken ends a request whose answer nobody waits for any more.
@@ -74,6 +75,16 @@ func (l *leg) lost() bool {
 // contested reports whether the other request of l's attempt may still bring the answer.
 func (l *leg) contested() bool { return l.race != nil && l.race.running > 0 && l.race.best() != l }
 
+// belated reports whether l is a second request that could not bring a header in what the first had left of the time. That proves nothing: it is
+// the first that was slow.
+func (l *leg) belated() bool {
+	if l.race == nil || !l.extra || l.race.best() == l {
+		return false
+	}
+	_, late := errors.AsType[*timeout.Error](l.err)
+	return late
+}
+
 func (r *race) best() *leg {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,7 +106,7 @@ func (f *run) hedge(ctx context.Context, g *group.Group, now clock.Instant) {
 	f.slow = slices.DeleteFunc(f.slow, func(l *leg) bool {
 		r := l.race
 		switch {
-		case r.running == 0 || r.headed.Load() || r.rest.Load():
+		case r.running == 0 || r.headed.Load() || r.rest.Load() || now.Sub(r.began) >= f.cfg.Timeout:
 			return true
 		case !r.sent.Load(): // the worker has not come to it
 			f.alarms.set(alarm{at: now.Add(f.cfg.Hedge), leg: l})
@@ -171,12 +182,11 @@ func (t *task) repeat(second *leg, common http.Header) *http.Request {
 	return t.next.Clone(context.Background())
 }
 
-// drop ends a request that has lost its race.
-func (f *run) drop(l *leg) error {
+// drop ends a request that has lost its race, or might as well have.
+func (f *run) drop(l *leg) {
 	f.hear(l.host, l.ticket, mettle.Ignore, l.ended)
 	if !l.unsent {
 		f.meter.attempts.Add(int64(1 + l.replays))
 		f.meter.bytes.Add(l.bytes)
 	}
-	return nil
 }

@@ -343,3 +343,31 @@ func TestAHedgeAtTheInstantOfARedirectReadsNothingOfTheFirstRequest(t *testing.T
 		fetchAll(t, Config{Hedge: 100 * time.Millisecond, PerHost: 64}, w, many(300, "http://a.test/%d")...)
 	})
 }
+
+// The second request has only what the first has left of the time. If that is not enough, it says nothing of the mirror, nor of its host.
+func TestASecondRequestThatCameTooLateIsNotHeldAgainstItsMirror(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []time.Duration
+		w := new(counter).serve(func(r *http.Request, n int, at time.Duration) (*http.Response, error) {
+			if r.URL.Host != "good.test" {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			asked = append(asked, at)
+			select {
+			case <-time.After(2 * time.Second):
+				return answer(r, 200, "x"), nil
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			}
+		})
+		for range 20 { // for both end in the same instant, and either may be heard first
+			asked = nil
+			it := Item{URL: "http://dark.test/", Mirrors: []string{"http://good.test/"}}
+			r := one(t, Config{Transport: w, Hedge: 4 * time.Second, Timeout: 5 * time.Second, Attempts: 1}, it)
+			if !r.OK || r.Mirror == "" || len(r.Attempts) != 2 || r.Attempts[0].Mirror != "" || !r.Attempts[0].Hedged || len(asked) != 2 {
+				t.Fatalf("%v %+v, the mirror was asked %d times", r.Error, r.Attempts, len(asked))
+			}
+		}
+	})
+}

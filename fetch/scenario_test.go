@@ -44,11 +44,13 @@ func TestScenarios(t *testing.T) {
 	for i := range uint64(*scenarios) {
 		seed := *firstScenario + i
 		dir := inMemoryDir(t)
-		synctest.Test(t, func(t *testing.T) { newScenario(t, seed, dir).play() })
+		synctest.Test(t, func(t *testing.T) {
+			newScenario(t, seed, dir).play()
+			if t.Failed() {
+				t.Fatalf("in scenario %d", seed)
+			}
+		})
 		os.RemoveAll(dir)
-		if t.Failed() {
-			t.Fatalf("scenario %d", seed)
-		}
 	}
 }
 
