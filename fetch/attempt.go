@@ -50,6 +50,7 @@ type leg struct {
 	ticket ticket
 	begun  uint64 // how many requests to the host had begun, this one included
 	probe  bool   // the network is down as far as one knows
+	trial  bool   // the host is
 	spaced bool   // requests to the host are spaced, so that redirects must not follow at once
 
 	followed bool // a redirect within the host: the item's own request has been answered
@@ -148,7 +149,7 @@ func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
 	if l.status == http.StatusSwitchingProtocols {
 		return nil // nobody asked for it, and a read of its body heeds no context: it is the bare connection
 	}
-	body := watched{resp.Body, dog}
+	body := watched{resp.Body, dog, f.meter}
 	beyond := l.asked && l.status == http.StatusRequestedRangeNotSatisfiable
 	if l.moved != nil || l.status/100 != 2 {
 		l.bytes, _ = io.CopyN(io.Discard, body, drainAtMost)
@@ -216,15 +217,18 @@ func (d *watchdog) bark() {
 	d.cancel(errStalled)
 }
 
-// A watched body brings its bytes before the dog barks.
+// A watched body brings its bytes before the dog barks. They are counted as they come, so that a large body is seen to move.
 type watched struct {
-	body io.Reader
-	dog  *watchdog
+	body  io.Reader
+	dog   *watchdog
+	meter *Meter
 }
 
 func (w watched) Read(p []byte) (int, error) {
 	w.dog.timer.Reset(min(w.dog.stall, w.dog.end.Sub(clock.Now())))
-	return w.body.Read(p)
+	n, err := w.body.Read(p)
+	w.meter.bytes.Add(int64(n))
+	return n, err
 }
 
 // pause lets the dog sleep until the next Read: the time that the disk takes is not the server's.

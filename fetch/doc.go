@@ -32,7 +32,7 @@
 //     the host was asked for anything else since the item's last one, up to three times Config.Attempts for an item. What has said nothing but 429 for
 //     Config.Patience is treated like a host that is down.
 //   - When request after request fails, the host is parked: nothing is sent to it for a while, then one probe, and so on with
-//     longer whiles until a probe succeeds. Waiting uses up no attempt. When the host has been down for Config.Patience, its URLs use up
+//     longer whiles until a probe succeeds. Waiting uses up no attempt, nor do these probes. When the host has been down for Config.Patience, its URLs use up
 //     their attempts one by one.
 //
 // Meanwhile the other hosts go on, each in its turn: an item that waits holds no worker, only its place in Config.Window, and where that
@@ -67,7 +67,8 @@
 // Last-Modified that was at least a minute old. The answer is taken only if it begins where the part ends, is of the same total and of the same validator, and comes from
 // the same host and path, redirects included; anything else begins anew, so bytes of two versions are never put together. An attempt that
 // brings such a body forward by 1 MiB or more does not count against Config.Attempts: a huge file gets there over a line that breaks again and
-// again, or with a Timeout that is too short for all of it. The last attempt of such a body has the status 206, or 416 if nothing was missing but the end.
+// again, or with a Timeout that is too short for all of it. The last attempt of
+// such a body has the status 206, or 416 if nothing was missing but the end; the record has 200.
 //
 // For later runs the file .part.json says what the part is of. It is written, after the bytes it speaks of have reached the disk, every 8 MiB and when an attempt fails; a later
 // run trusts only the bytes whose hash is in it. A power loss or kill costs at most what came since, which is

@@ -61,7 +61,6 @@ func (f *run) end(ctx context.Context, l *leg) error {
 	}
 	spared := f.learn(l)
 	f.hear(h, l.ticket, f.verdict(l), l.ended)
-	f.meter.bytes.Add(l.bytes)
 	f.meter.attempts.Add(int64(l.replays))
 	if l.hint > 0 && l.hint <= f.cfg.MaxHint {
 		f.hold(h, l.ended, l.hint)

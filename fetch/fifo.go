@@ -29,3 +29,15 @@ func (q *fifo[T]) pop() T {
 	}
 	return v
 }
+
+// at returns the i-th, from 0.
+func (q *fifo[T]) at(i int) T { return q.ring[(q.first+i)&(len(q.ring)-1)] }
+
+// advance puts the i-th first, and leaves the others in their order.
+func (q *fifo[T]) advance(i int) {
+	v := q.at(i)
+	for ; i > 0; i-- {
+		q.ring[(q.first+i)&(len(q.ring)-1)] = q.at(i - 1)
+	}
+	q.ring[q.first] = v
+}

@@ -187,6 +187,5 @@ func (f *run) drop(l *leg) {
 	f.hear(l.host, l.ticket, mettle.Ignore, l.ended)
 	if !l.unsent {
 		f.meter.attempts.Add(int64(1 + l.replays))
-		f.meter.bytes.Add(l.bytes)
 	}
 }

@@ -34,6 +34,7 @@ type host struct {
 	breaker   breaker.State
 	down      bool // the breaker opened and has not closed since
 	downSince clock.Instant
+	probes    int // since then
 }
 
 // push lets t wait for h.
@@ -51,6 +52,23 @@ func (h *host) pop() *task {
 		h.mirrored--
 	}
 	return t
+}
+
+// probe chooses the task for a probe of h, which is down, and puts it first. Every second time it is the one that has failed most often: of
+// those that have not been tried, each may have to fail once, and h would stay down until all have. The other times it is any one, since
+// that one may never do anything but fail, and its neighbors in the list too.
+func (h *host) probe() {
+	best := 0
+	if h.probes++; h.probes%2 == 0 {
+		best = rand.IntN(h.queue.len)
+	} else {
+		for i := range h.queue.len {
+			if len(h.queue.at(i).attempts) > len(h.queue.at(best).attempts) {
+				best = i
+			}
+		}
+	}
+	h.queue.advance(best)
 }
 
 // never is an instant for hosts that wait for a running request, not for the time.
@@ -109,7 +127,7 @@ func (f *run) hear(h *host, t ticket, v mettle.Verdict, now clock.Instant) {
 	case change.To == breaker.Closed:
 		h.down = false
 	case !h.down:
-		h.down, h.downSince = true, now
+		h.down, h.downSince, h.probes = true, now, 0
 	}
 }
 

@@ -37,7 +37,7 @@ func (f *run) learn(l *leg) (spared bool) {
 		}
 		return l.ended.Sub(t.since) < f.cfg.Patience
 	}
-	return spared
+	return spared || l.trial && f.verdict(l) == mettle.Failure // it was only to find out whether the host is still down
 }
 
 // limited draws the conclusions from an answer 429, and reports whether it uses up no attempt: where there were other requests of ours, the

@@ -8,7 +8,7 @@ type Record struct {
 	URL       string    `json:"url"` // as given, with its user and password if it has them
 	OK        bool      `json:"ok"`
 	Outcome   Outcome   `json:"outcome"`
-	Status    int       `json:"status,omitempty"` // of the last answer; absent if there was none. 206 and 416 may be ok too: see Config.Dir
+	Status    int       `json:"status,omitempty"` // of the last answer, or of the one that began the body; absent if there was none
 	Attempts  []Attempt `json:"attempts"`
 	Error     *Error    `json:"error,omitempty"`
 	Bytes     int64     `json:"bytes"`               // of the body if ok, else received in the last attempt

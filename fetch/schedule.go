@@ -168,6 +168,9 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 			}
 			continue // listed again by that alarm, or by the end of a running request
 		}
+		if admitted.counted && h.down {
+			h.probe()
+		}
 		if err := f.launch(ctx, g, h.pop(), admitted, now); err != nil {
 			return err
 		}
@@ -204,7 +207,7 @@ func (f *run) launch(ctx context.Context, g *group.Group, t *task, admitted tick
 		}
 		t.next = req
 	}
-	l := &leg{task: t, host: t.host, req: t.next, hops: t.hops, ticket: admitted}
+	l := &leg{task: t, host: t.host, req: t.next, hops: t.hops, ticket: admitted, trial: admitted.counted && t.host.down}
 	if t.route != nil {
 		l.place = t.route.at
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -178,6 +179,7 @@ func TestRecordIsOneLine(t *testing.T) {
 
 func FuzzFifo(f *testing.F) {
 	f.Add([]byte{1, 1, 0, 1, 0, 0})
+	f.Add([]byte{7, 13, 5, 6, 17, 23, 8, 41, 10, 60, 7, 7, 13, 11, 11, 6, 11})
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		var q fifo[int]
 		var model []int
@@ -188,6 +190,14 @@ func FuzzFifo(f *testing.F) {
 						t.Fatalf("pop is %d, want %d", got, model[0])
 					}
 					model = model[1:]
+				} else if n := len(model); op%6 == 5 && n > 0 {
+					at := i % n
+					if got := q.at(at); got != model[at] {
+						t.Fatalf("at %d is %d, want %d", at, got, model[at])
+					}
+					q.advance(at)
+					v := model[at]
+					model = slices.Insert(slices.Delete(slices.Clone(model), at, at+1), 0, v)
 				} else if op%2 == 1 {
 					q.push(i)
 					model = append(model, i)

@@ -83,6 +83,9 @@ func (t *task) final(l *leg, failure *Error) *Record {
 	}
 	if l.whole {
 		r.Bytes = l.size
+		if l.asked {
+			r.Status = http.StatusOK // that of the answer which began the body: 206, or 416, only says how its rest came
+		}
 	}
 	if failure == nil {
 		r.Mirror = t.mirror()
