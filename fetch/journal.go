@@ -66,6 +66,8 @@ type Journal struct {
 	known *index
 	meter *Meter // of the run
 
+	bodiless int64
+
 	mu      sync.Mutex // around all below
 	file    appender
 	size    int64 // of the file, up to the last whole line that counts
@@ -139,6 +141,9 @@ func openResults(name string) (*os.File, error) {
 
 // Len is how many results the file had when it was opened.
 func (j *Journal) Len() int64 { return j.known.len }
+
+// Bodiless is how many of them are of items that are ok but have no file: they were fetched without Config.Dir, or by HEAD.
+func (j *Journal) Bodiless() int64 { return j.bodiless }
 
 // Failed is how many of them are of items that failed.
 func (j *Journal) Failed() int64 { return j.known.failed() }

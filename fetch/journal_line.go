@@ -25,6 +25,7 @@ var (
 	wasOK      = []byte(`true,"outcome":"ok",`)
 	wasFailed  = []byte(`false,"outcome":"failed",`)
 	startError = []byte(`"error":{"kind":"`)
+	startPath  = []byte(`,"path":"`) // by the same reasoning, in no string
 	nearEnd    = []byte(`,"elapsed_ms":`)
 )
 

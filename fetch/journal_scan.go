@@ -26,6 +26,9 @@ func (j *Journal) load(f *os.File) error {
 		lines++
 		if id, url, kind, err := resultOf(line); err == nil {
 			j.known.add(id, url, kind)
+			if kind == "" && !bytes.Contains(line, startPath) {
+				j.bodiless++
+			}
 		} else if !blank(line) {
 			return err
 		}

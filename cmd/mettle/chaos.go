@@ -79,7 +79,7 @@ func (c *chaosCommand) run(cmd *cobra.Command, _ []string) error {
 	defer cancel()
 	srv := chaos.New(chaos.Config{Seed: c.seed})
 	if err := srv.Start(c.addr); err != nil {
-		return failed(exitUsage, "cannot listen on %s: %v", c.addr, plainError(err))
+		return failed(exitUsage, "cannot listen on %s: %v", c.addr, plainError(err)).hinting("--addr 127.0.0.1:0 takes a port that is free")
 	}
 	stderr := cmd.ErrOrStderr()
 	if !loopback(srv.Addr()) {

@@ -50,7 +50,7 @@ func TestChaosWithAnAddressInUse(t *testing.T) {
 	defer srv.Close()
 	var out, errs bytes.Buffer
 	code := run(context.Background(), []string{"chaos", "--addr", srv.Addr()}, nil, &out, &errs)
-	if want := "mettle: cannot listen on " + srv.Addr() + ": address already in use\n"; code != exitUsage || errs.String() != want || out.Len() > 0 {
+	if want := "mettle: cannot listen on " + srv.Addr() + ": address already in use\nhint: --addr 127.0.0.1:0 takes a port that is free\n"; code != exitUsage || errs.String() != want || out.Len() > 0 {
 		t.Errorf("it ends with %d and %q, want %q", code, &errs, want)
 	}
 }

@@ -41,14 +41,23 @@ What may pass is tried again: dropped connections, cut bodies, silence, and
 answers such as 429 and 503. A server that names a time to wait is left alone
 until then. One to which request after request fails rests, but for a request
 now and then; its URLs wait, which uses up no attempts, for --patience at most.
-The other servers go on meanwhile.
+The other servers go on meanwhile. A request that a server may have carried out,
+such as a POST, is not sent twice.
 
 Ctrl-C once lets running requests finish, twice exits now. With --output, the
 same command again goes on where it stopped, however that came about: URLs that
 have a line in the file are not fetched, and with --dir, bodies that were cut
 are continued. So it does after --max-time, and after --max-failures, whose
 percentages count once there are 100 results. SIGUSR1 makes a run say how far
-it is.`,
+it is.
+
+A result has id, url, ok, outcome (ok or failed), status, attempts, error (kind,
+message, and retryable: another run may succeed), bytes, sha256, path (of the
+body below --dir), complete (the server marked the end of the body), elapsed_ms,
+started, final_url (where redirects led) and mirror (who served it). Kinds are
+status, timeout, stalled, refused, reset, dns, tls, truncated, checksum,
+too_large, redirect, invalid (a line that is no item), hint (the server asks for
+too long a wait) and other.`,
 		Example: `  # Results in a file. The same command again goes on where it stopped.
   mettle fetch -o results.jsonl urls.txt
 
@@ -89,22 +98,22 @@ After 3, 5 and the signals, the same command with --output does what is left.`},
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	// Each usage fits one line of the help.
-	flags.VarP(file(&f.output), "output", "o", "add results to `FILE`, skip the URLs it has")
+	flags.VarP(file(&f.output), "output", "o", "add results to FILE, skip the URLs it has")
 	flags.BoolVar(&f.journal.RetryFailed, "retry-failed", false, "fetch again what failed in the --output file")
-	flags.Var(directory(&f.config.Dir), "dir", "save bodies below `DIR`, one directory a host")
+	flags.Var(directory(&f.config.Dir), "dir", "save bodies below DIR, one directory a host")
 	flags.Var(size(&f.config.MaxSize), "max-size", "fail a URL with a larger body: 10MB, 1GiB")
 	flags.Var(choice(&f.progress, progressAuto, progressBar, progressPlain, progressJSON, progressNone), "progress",
 		"bar, plain, json or none, on stderr")
 	grouped(cmd, "Results and bodies", "output", "retry-failed", "dir", "max-size", "progress")
 
-	flags.VarP(count(&f.config.Concurrency, 64), "concurrency", "c", "run at most `N` requests at a time")
-	flags.Var(count(&f.config.PerHost, 8), "per-host", "run at most `N` of them to one host")
-	flags.Var(perSecond(&f.config.Rate), "rate", "begin at most `RATE` requests: 50/s, 30/m, 9/h")
-	flags.Var(perSecond(&f.config.HostRate), "host-rate", "begin at most `RATE` of them to one host")
+	flags.VarP(count(&f.config.Concurrency, 64), "concurrency", "c", "run at most N requests at a time")
+	flags.Var(count(&f.config.PerHost, 8), "per-host", "run at most N of them to one host")
+	flags.Var(perSecond(&f.config.Rate), "rate", "begin at most RATE requests: 50/s, 30/m, 9/h")
+	flags.Var(perSecond(&f.config.HostRate), "host-rate", "begin at most RATE of them to one host")
 	flags.Var(headers(f.config.Header), "header", "send that with every request (repeatable)")
 	grouped(cmd, "Requests", "concurrency", "per-host", "rate", "host-rate", "header")
 
-	flags.Var(count(&f.config.Attempts, 5), "attempts", "request a URL at most `N` times")
+	flags.Var(count(&f.config.Attempts, 5), "attempts", "request a URL at most N times")
 	flags.Var(span(&f.config.Timeout, 30*time.Second, false), "timeout", "end an attempt after that time")
 	flags.Var(span(&f.config.Stall, 15*time.Second, false), "stall", "end it if the body stands still")
 	flags.Var(span(&f.config.Patience, 2*time.Minute, true), "patience", "wait for a server that is down")
@@ -126,6 +135,10 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 		return err
 	}
 	defer in.close()
+	if name, same := in.has(f.output); same {
+		return failed(exitUsage, "--output is %s, which is read as a list, too", quoted(name)).
+			hinting("name another file for the results; those of an earlier run go on with --output and the list that they are of")
+	}
 	out, err := openOutput(f.output, f.journal, cmd.OutOrStdout())
 	if err != nil {
 		return err
@@ -135,7 +148,7 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 		io.WriteString(stderr, "mettle: reading URLs from the terminal, one a line, end with Ctrl-D\n")
 	}
 	if f.progress != progressJSON && f.progress != progressNone {
-		out.before(stderr, f.journal.RetryFailed)
+		out.before(stderr, f.journal.RetryFailed, f.config.Dir)
 	}
 	c := f.config
 	c.MaxFailures, c.MaxFailureShare = f.allowed.failures, f.allowed.share
@@ -187,6 +200,9 @@ func outcome(c fetch.Counts, err error, interrupted int, out *output) error {
 			f.hint = out.resume()
 		}
 		return f
+	}
+	if e, ok := errors.AsType[*fetch.SaveError](err); ok && interrupted == 0 {
+		return cannotSave(e, out.resume())
 	}
 	switch {
 	case err != nil && interrupted != 0:

@@ -65,6 +65,20 @@ func openInput(name string) (*os.File, error) {
 	return f, nil
 }
 
+// has reports whether the file of that name is one of the lists.
+func (in *inputs) has(name string) (string, bool) {
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return "", false
+	}
+	for _, f := range in.files {
+		if list, err := f.Stat(); err == nil && os.SameFile(info, list) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
 func (in *inputs) close() {
 	for _, f := range in.files {
 		f.Close() // was only read

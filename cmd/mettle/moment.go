@@ -47,7 +47,7 @@ func (p *pace) at(c fetch.Counts, took time.Duration) moment {
 		if rate := float64(now.bytes-from.bytes) / span; rate >= hardlyAny {
 			m.bytes = rate
 		}
-		if rate := float64(now.done-from.done) / span; c.AllRead && rate > 0 {
+		if rate := float64(now.done-from.done) / span; c.AllRead && rate > 0 && c.Resting == 0 && !c.Offline { // else nobody knows
 			m.left = time.Duration(min(float64(c.Left())/rate, longest) * float64(time.Second))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 
@@ -59,7 +60,7 @@ func (o *output) close() error {
 }
 
 // before tells what earlier runs left in the file.
-func (o *output) before(w io.Writer, retry bool) {
+func (o *output) before(w io.Writer, retry bool, dir string) {
 	if o.journal == nil || o.journal.Len() == 0 {
 		return
 	}
@@ -68,6 +69,10 @@ func (o *output) before(w io.Writer, retry bool) {
 		fmt.Fprintf(w, " with the %s that failed", number(n))
 	}
 	io.WriteString(w, "\n")
+	if n := o.journal.Bodiless(); dir != "" && n > 0 {
+		fmt.Fprintf(w, "mettle: no body was saved for %s there, and none is fetched again for that\n", plural(n, "good result"))
+		fmt.Fprintf(w, "hint: to have all bodies in %s, start with a new --output file\n", quoted(dir))
+	}
 }
 
 // after tells what in the file belongs to no item of the list.
@@ -105,6 +110,18 @@ func badResults(name string, results int64, e *fetch.JournalError) *failure {
 			hinting("give the list that it belongs to, or name another file")
 	}
 	return cannotWrite(name, e.Err)
+}
+
+// cannotSave says why bodies cannot be saved, and what to do.
+func cannotSave(e *fetch.SaveError, resume string) *failure {
+	f := failed(exitOutput, "cannot save bodies: %s: %v", quoted(e.Path), e.Err)
+	switch {
+	case errors.Is(e, syscall.ENOSPC), errors.Is(e, syscall.EDQUOT):
+		return f.hinting("free space, then %s", resume)
+	case errors.Is(e, syscall.ENOTDIR), errors.Is(e, fs.ErrPermission), errors.Is(e, syscall.EROFS):
+		return f.hinting("--dir wants a directory in which files can be made")
+	}
+	return f.hinting("%s", resume)
 }
 
 func cannotWrite(name string, err error) *failure {

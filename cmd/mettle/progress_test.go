@@ -206,7 +206,7 @@ func TestBarDrawsAndGoes(t *testing.T) {
 		got := out.String()
 		for _, want := range []string{
 			" 24% [==>----------] 1,216 of 5,000, 12 failed, 64 active, 3 hosts resting, 0:00\n",
-			"\rmettle: 1,204 ok, 12 failed of 5,000 in 1s, 64 running, 3 hosts resting, 0:03 left\n",
+			"\rmettle: 1,204 ok, 12 failed of 5,000 in 1s, 64 running, 3 hosts resting\n",
 			" 24% [==>----------] 1,216 of 5,000, 12 failed, 64 active, 3 hosts resting, 0:01\n", // stopping
 			"\rmettle: stopping, 64 running requests may finish within 5s\nhint: ",
 		} {
