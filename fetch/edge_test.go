@@ -308,3 +308,20 @@ func TestFinalURL(t *testing.T) {
 		t.Errorf("%s", line)
 	}
 }
+
+// Package net/http takes 000 for a status. It is an answer, if none that is good for anything.
+func TestStatusZero(t *testing.T) {
+	target, requests := seen(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 000 X\r\nContent-Length: 0\r\n\r\n")
+	})
+	r := one(t, Config{}, Item{URL: target})
+	if r.OK || r.Error.Kind != KindStatus || len(requests()) != 1 {
+		t.Errorf("%+v, %v after %d requests", r, r.Error, len(requests()))
+	}
+}

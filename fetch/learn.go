@@ -75,7 +75,7 @@ func (f *run) verdict(l *leg) mettle.Verdict {
 
 // reached reports whether anything beyond our own network answered.
 func (l *leg) reached() bool {
-	return l.status != 0 || !l.cutOff() && (errors.Is(l.err, syscall.ECONNREFUSED) || errors.Is(l.err, syscall.ECONNRESET) || secure(l.err))
+	return l.err == nil || l.status != 0 || !l.cutOff() && (errors.Is(l.err, syscall.ECONNREFUSED) || errors.Is(l.err, syscall.ECONNRESET) || secure(l.err))
 }
 
 // cutOff reports whether no server was reached in a way that may be our own network's fault.
