@@ -57,9 +57,12 @@ func (v validator) resource(u *url.URL) string {
 	return name
 }
 
-// strongTag reports whether s is a strong entity tag. An empty one is not: broken servers have it for everything.
+// longestTag is how many bytes an entity tag may have to be sent back: servers refuse requests with long headers.
+const longestTag = 1 << 10
+
+// strongTag reports whether s is a strong entity tag of use. An empty one is not: broken servers have it for everything.
 func strongTag(s string) bool {
-	if len(s) < 3 || s[0] != '"' || s[len(s)-1] != '"' {
+	if len(s) < 3 || len(s) > longestTag || s[0] != '"' || s[len(s)-1] != '"' {
 		return false
 	}
 	for _, c := range []byte(s[1 : len(s)-1]) {

@@ -5,15 +5,20 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 )
 
 func TestStrongValidators(t *testing.T) {
+	long := `"` + strings.Repeat("a", 1023)
 	const date, before = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:48:37 GMT"
 	for _, tc := range []struct{ etag, modified, date, want string }{
 		{`"a"`, "", "", `"a"`},
 		{`"a"`, before, date, `"a"`},
 		{`"é!#~"`, "", "", `"é!#~"`},
+		{long[:1023] + `"`, "", "", long[:1023] + `"`},
+		{long + `"`, "", "", ""},
+		{long + `"`, before, date, ""},
 		{`W/"a"`, "", "", ""},
 		{`W/"a"`, before, date, ""},
 		{`w/"a"`, "", "", ""},
