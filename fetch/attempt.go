@@ -73,8 +73,9 @@ type leg struct {
 	err      error
 	fatal    error // the body cannot be saved, for which the item can do nothing
 
-	unseen  bool // no server can have seen the request
-	replays int  // times that net/http sent it again on its own
+	trace   httprule.Trace // of the first request
+	unseen  bool           // no server can have seen the request
+	replays int            // times that net/http sent it again on its own
 }
 
 // exchange makes the request and reads the body. It leaves all that there is to know in l.
@@ -123,6 +124,8 @@ func (f *run) exchange(ctx context.Context, l *leg) {
 }
 
 func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
+	l.trace.Init(true)
+	ctx = httptrace.WithClientTrace(ctx, &l.trace.Client)
 	client := http.Client{Transport: tracer{f.cfg.Transport, l}, CheckRedirect: l.redirected}
 	resp, err := client.Do(l.req.WithContext(ctx))
 	if resp != nil { // also with the error of a redirect that is not followed
@@ -192,10 +195,13 @@ type tracer struct {
 }
 
 func (t tracer) RoundTrip(req *http.Request) (*http.Response, error) {
-	var trace httprule.Trace
-	trace.Init(true)
-	req = t.l.ask(req)
-	resp, err := t.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), &trace.Client)))
+	trace := &t.l.trace // which is in req's context
+	if t.l.followed {
+		trace = new(httprule.Trace)
+		trace.Init(true)
+		req = req.WithContext(httptrace.WithClientTrace(req.Context(), &trace.Client))
+	}
+	resp, err := t.base.RoundTrip(t.l.ask(req))
 	t.l.unseen = trace.Unsent()
 	t.l.replays += trace.Replays()
 	return resp, err
