@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"math/rand/v2"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mettle-go/mettle/fetch"
 )
@@ -27,10 +29,14 @@ const (
 	killURLs = 3000 // in its list
 )
 
-// A ledger is a server that counts requests by URL. Of its paths, /ok answers, /gone is 404, and /cut breaks off at first.
+// A ledger is a server that counts requests by URL. Of its paths, /ok answers, /gone is 404, /cut breaks off at first, and /big time and again, but has
+// ranges. A request that a killed run has sent may take until later runs to be heard, and proves nothing of these: it is not counted.
 type ledger struct {
 	*httptest.Server
 	mu     sync.Mutex
+	runs   int
+	run    string // whose requests are counted: X-Run
+	rests  int    // requests for the rest of a body
 	seen   map[string]int
 	total  int
 	target int           // of total
@@ -48,14 +54,25 @@ func newLedger(t *testing.T) *ledger {
 
 func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
+	if r.Header.Get("X-Run") != l.run {
+		l.mu.Unlock()
+		return
+	}
 	l.seen[r.URL.Path]++
 	n := l.seen[r.URL.Path]
 	if l.total++; l.total == l.target {
 		close(l.hit)
 	}
+	if r.Header.Get("Range") != "" {
+		l.rests++
+	}
 	l.mu.Unlock()
 	body := ledgerBody(r.URL.Path)
 	w.Header().Set("ETag", `"1"`)
+	if strings.HasPrefix(r.URL.Path, "/big") {
+		http.ServeContent(&brittle{w, bigBody / 3}, r, "", time.Time{}, bytes.NewReader(body))
+		return
+	}
 	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/gone"):
@@ -66,7 +83,42 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(body)
 }
 
-func ledgerBody(path string) []byte { return bytes.Repeat([]byte(path+"\n"), 100) }
+const bigBody = 400 << 10
+
+func ledgerBody(path string) []byte {
+	if !strings.HasPrefix(path, "/big") {
+		return bytes.Repeat([]byte(path+"\n"), 100)
+	}
+	var b bytes.Buffer
+	for i := 0; b.Len() < bigBody; i++ { // no two stretches the same, so that one in the wrong place is seen
+		fmt.Fprintf(&b, "%s %d\n", path, i)
+	}
+	return b.Bytes()
+}
+
+// A brittle answer breaks off after so many bytes.
+type brittle struct {
+	http.ResponseWriter
+	left int
+}
+
+func (b *brittle) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		b.ResponseWriter.Write(p[:b.left+len(p)])
+		http.NewResponseController(b.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	return b.ResponseWriter.Write(p)
+}
+
+// begin makes the requests of a new run the ones that count, and returns the arguments by which it tells that it is that.
+func (l *ledger) begin() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.runs++
+	l.run = fmt.Sprint(l.runs)
+	return []string{"--header", "X-Run: " + l.run}
+}
 
 // after returns a channel that is closed after n more requests, 0 being none.
 func (l *ledger) after(n int) <-chan struct{} {
@@ -94,6 +146,9 @@ func TestKilledRunsGoOn(t *testing.T) {
 			var urls []string
 			for i := range killURLs {
 				kind := []string{"ok", "ok", "gone", "ok", "cut"}[i%5]
+				if bodies && i%100 == 0 { // without a file there is nothing to go on with
+					kind = "big"
+				}
 				urls = append(urls, fmt.Sprintf("%s/%s/%d", l.URL, kind, i))
 			}
 			k := killing{ledger: l, t: t, dir: t.TempDir(), draw: rand.New(rand.NewPCG(1, 6)), final: make(map[string]int)}
@@ -111,7 +166,7 @@ func TestKilledRunsGoOn(t *testing.T) {
 				k.kill()
 				k.check()
 			}
-			cmd := exec.Command("mettle", k.args...)
+			cmd := exec.Command("mettle", append(k.args, l.begin()...)...)
 			cmd.Stderr = os.Stderr
 			if cmd.Run(); cmd.ProcessState.ExitCode() != exitSome {
 				t.Fatalf("the last run ended with %v, want code %d", cmd.ProcessState, exitSome)
@@ -119,6 +174,9 @@ func TestKilledRunsGoOn(t *testing.T) {
 			k.check()
 			if len(k.final) != len(urls) {
 				t.Errorf("%d URLs have a line, want %d", len(k.final), len(urls))
+			}
+			if bodies {
+				k.checkLeft()
 			}
 			if k.torn == 0 {
 				t.Error("no line was ever torn")
@@ -148,7 +206,7 @@ func (k *killing) kill() {
 		n = 0 // while it still reads its file
 	}
 	hit := k.after(n)
-	cmd := exec.Command("mettle", k.args...)
+	cmd := exec.Command("mettle", append(k.args, k.begin()...)...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		k.t.Fatal(err)
@@ -220,5 +278,22 @@ func (k *killing) checkBody(path string, r fetch.Record) {
 	}
 	if body, err := os.ReadFile(r.Path); err != nil || !strings.HasPrefix(r.Path, k.bodies+"/") || !bytes.Equal(body, ledgerBody(path)) {
 		k.t.Errorf("the body of %s has %d bytes: %v", path, len(body), err)
+	}
+}
+
+// checkLeft looks for what runs have left beside the bodies.
+func (k *killing) checkLeft() {
+	k.t.Helper()
+	if k.rests == 0 {
+		k.t.Error("no body was ever gone on with")
+	}
+	err := filepath.WalkDir(k.bodies, func(path string, d fs.DirEntry, err error) error {
+		if strings.Contains(path, ".part") || strings.Contains(path, ".probe") {
+			k.t.Errorf("%s is left", path)
+		}
+		return err
+	})
+	if err != nil {
+		k.t.Error(err)
 	}
 }
