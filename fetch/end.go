@@ -19,7 +19,9 @@ func (f *run) end(ctx context.Context, l *leg) error {
 		defer f.network.probed(l.ended) // unless it brought an answer
 	}
 	if l.race != nil {
-		l.race.running--
+		if l.race.running--; l.race.running == 0 {
+			f.alarms.drop(l.race)
+		}
 		if l.lost() {
 			f.drop(l)
 			return nil

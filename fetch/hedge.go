@@ -27,6 +27,7 @@ func newHedges() *budget.Budget { return budget.New(budget.Config{Ratio: 0.05, F
 type race struct {
 	// These are the loop's.
 	running int
+	alarm   int  // its place in run.alarms, from 1; 0: none
 	hedged  bool // there was a second request
 	began   clock.Instant
 	started time.Time
