@@ -2,8 +2,6 @@ package keyed
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"sync/atomic"
 
 	"github.com/mettle-go/mettle"
@@ -114,9 +112,9 @@ func (e *entry[K]) live() *entry[K] {
 	return e.home.shard(e.hash).find(e.key, e.hash)
 }
 
-// Describe tells the map's name and the key, so that a stack with the policy of a key in it prints as such, and the state of the policy.
+// Describe tells the map's name, as its rejections do, and the state of the key's policy.
 func (e *entry[K]) Describe() mettle.Description {
-	d := mettle.Description{Kind: kind, Name: strings.TrimSpace(e.home.cfg.Name + " " + fmt.Sprint(e.key))}
+	d := mettle.Description{Kind: kind, Name: e.home.cfg.Name}
 	if e = e.live(); e != nil {
 		if p, ok := e.policy.(mettle.Describer); ok {
 			d.State = p.Describe().State
