@@ -3,6 +3,7 @@ package fetch
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -206,6 +207,23 @@ func FuzzPart(f *testing.F) {
 			noted = p.synced
 		}
 	})
+}
+
+// What stands in the place of a part, but is not one, is replaced, not written to.
+func TestLinksAreNotParts(t *testing.T) {
+	dir := t.TempDir()
+	mine := filepath.Join(t.TempDir(), "mine")
+	write(t, mine, []byte("mine"))
+	srv := scripted(t, send(200, body, -1))
+	it := Item{URL: srv.URL + "/x"}
+	path := one(t, Config{Dir: dir}, it).Path
+	if err := errors.Join(os.Remove(path), os.Symlink(mine, path), os.Symlink(mine, path+".part")); err != nil {
+		t.Fatal(err)
+	}
+	saved(t, one(t, Config{Dir: dir}, it), dir, body)
+	if got := read(t, mine); string(got) != "mine" {
+		t.Errorf("the file that links led to has %d bytes now", len(got))
+	}
 }
 
 // inMemoryDir is a directory for tests that sync often, on a file system where that costs nothing if there is one.

@@ -61,7 +61,8 @@ func (p *part) create() error {
 	if err := p.store.mkdir(filepath.Dir(p.path)); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(p.temp(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	const fresh = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	f, err := os.OpenFile(p.temp(), fresh, 0o666)
 	if p.noted || errors.Is(err, fs.ErrExist) {
 		// First of all: a note must never stand beside bytes that are not its own.
 		if err := errors.Join(remove(p.note()), remove(p.next())); err != nil {
@@ -73,7 +74,10 @@ func (p *part) create() error {
 		p.noted, p.synced = false, 0
 	}
 	if errors.Is(err, fs.ErrExist) {
-		f, err = os.OpenFile(p.temp(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+		if err := remove(p.temp()); err != nil { // not cut to nothing: it may be a link to what is not ours
+			return err
+		}
+		f, err = os.OpenFile(p.temp(), fresh, 0o666)
 	}
 	if err != nil {
 		return unsaved(p.temp(), err)
