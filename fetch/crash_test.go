@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,9 @@ func (l *life) run(c Config, jc JournalConfig, stop, cancel time.Duration) (coun
 		if j, err = OpenJournal(l.out, jc); err != nil {
 			return
 		}
+		if !l.calm && !jc.RetryFailed && l.odds(5) {
+			j.file = &scant{j.file.(*os.File), l.draw.IntN(4000)}
+		}
 		ctx, done := context.WithTimeout(t.Context(), cancel)
 		defer done()
 		halt := make(chan struct{})
@@ -73,7 +77,7 @@ func (l *life) run(c Config, jc JournalConfig, stop, cancel time.Duration) (coun
 		timer := time.AfterFunc(stop, func() { close(halt) })
 		counts, err = Run(ctx, c, Items(l.items...), j)
 		timer.Stop()
-		if cerr := j.Close(); cerr != nil {
+		if cerr := j.Close(); cerr != nil && (err == nil || !errors.Is(cerr, syscall.ENOSPC)) {
 			l.fail("closing the journal: %v", cerr)
 		}
 	})
@@ -87,7 +91,7 @@ func (l *life) run(c Config, jc JournalConfig, stop, cancel time.Duration) (coun
 	if counts.Running != 0 || err == nil && (counts.Waiting != 0 || counts.Resting != 0) {
 		l.fail("ended with %+v", counts)
 	}
-	for _, ok := range []error{nil, ErrStopped, ErrTime, ErrFailures, context.DeadlineExceeded} {
+	for _, ok := range []error{nil, ErrStopped, ErrTime, ErrFailures, context.DeadlineExceeded, syscall.ENOSPC} {
 		if errors.Is(err, ok) {
 			l.check(before, now)
 			return counts, err
@@ -95,6 +99,20 @@ func (l *life) run(c Config, jc JournalConfig, stop, cancel time.Duration) (coun
 	}
 	l.fail("ended with %v", err)
 	return counts, err
+}
+
+// A scant file has room for so many bytes more.
+type scant struct {
+	*os.File
+	room int
+}
+
+func (s *scant) Write(p []byte) (int, error) {
+	n, err := s.File.Write(p[:min(len(p), s.room)])
+	if s.room -= n; err == nil && n < len(p) {
+		err = syscall.ENOSPC
+	}
+	return n, err
 }
 
 // check holds what the file says against the list, the bodies and what was asked for.

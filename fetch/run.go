@@ -69,6 +69,7 @@ func Run(ctx context.Context, c Config, src Source, sink Sink) (Counts, error) {
 		ended = err
 	}
 	c.Meter.running.Store(0) // those whose results nobody waited for have ended, too
+	c.Meter.resting.Store(0)
 	return c.Meter.Counts(), ended
 }
 
