@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // bytesIn are the units of sizes, the longer names first.
@@ -49,6 +50,9 @@ func directory(to *string) value[string] {
 	return value[string]{to: to, kind: "DIR", parse: func(s string) (string, error) {
 		if s == "" {
 			return "", errors.New("want a directory")
+		}
+		if !utf8.ValidString(s) {
+			return "", errors.New("want a name in UTF-8, as results have it in JSON")
 		}
 		return s, nil
 	}}

@@ -19,3 +19,12 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+func TestDirectories(t *testing.T) {
+	for s, want := range map[string]bool{"pages": true, "./a b/é": true, "/": true, "": false, "a\xff": false} {
+		dir := "before"
+		if err := directory(&dir).Set(s); (err == nil) != want || want && dir != s || !want && dir != "before" {
+			t.Errorf("%q: %q, %v", s, dir, err)
+		}
+	}
+}
