@@ -101,7 +101,7 @@ func TestLineRefusesTimesWithoutName(t *testing.T) {
 
 // FuzzLine compares Line with package json.
 func FuzzLine(f *testing.F) {
-	f.Add("a", "http://a.test/?a=1&b=<2>", "reset", "é\u2028\xff\x00\x7f\"\\\b\t", int64(0), true)
+	f.Add("a", "http://a.test/?a=1&b=<2>", "reset", "é<&>\u2028\xff\x00\x7f\"\\\b\t", int64(0), true)
 	f.Add("\x1f", "\U0010ffff", "\ufffd", "\xed\xa0\x80", int64(-1<<62), false)
 	f.Fuzz(func(t *testing.T, id, url, kind, text string, n int64, flag bool) {
 		at := time.Unix(0, n).UTC()
