@@ -95,7 +95,12 @@ func (f *run) fetchBack(h *host) error {
 		return nil
 	}
 	share := f.cfg.Window / shareOfWindow // or what waits between its attempts would fill the window
-	for h.away() > 0 && (h.tasks < f.keep() || h.tasks < share && f.pending < f.cfg.Window && h.queue.len < backAtOnce) {
+	spare := f.cfg.Window / 2             // up to which that may happen where the host would be idle otherwise
+	if f.in == nil {
+		spare = f.cfg.Window // there is no other host to be found
+	}
+	for h.away() > 0 && (h.tasks < f.keep() || h.queue.len == 0 && f.pending < spare ||
+		h.queue.len < backAtOnce && h.tasks < share && f.pending < f.cfg.Window) {
 		it, err := h.spilled.pop()
 		if err != nil {
 			return err
