@@ -32,7 +32,8 @@
 //     the host was asked for anything else since the item's last one, up to three times Config.Attempts for an item. What has said nothing but 429 for
 //     Config.Patience is treated like a host that is down.
 //   - When request after request fails, the host is parked: nothing is sent to it for a while, then one probe, and so on with
-//     longer whiles until a probe succeeds. Waiting uses up no attempt, nor do these probes. When the host has been down for Config.Patience, its URLs use up
+//     longer whiles until a probe succeeds. Waiting uses up no attempt, nor do these probes. If it is a URL which had failed before that succeeds, such URLs take
+//     turns with new ones from then on: perhaps each has to fail a few times. When the host has been down for Config.Patience, its URLs use up
 //     their attempts one by one.
 //
 // Meanwhile the other hosts go on, each in its turn: an item that waits holds no worker, only its place in Config.Window, and where that

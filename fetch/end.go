@@ -62,6 +62,9 @@ func (f *run) end(ctx context.Context, l *leg) error {
 		return nil
 	}
 	spared := f.learn(l)
+	if l.trial && f.verdict(l) == mettle.Success {
+		h.healing = len(t.attempts) > 0
+	}
 	f.hear(h, l.ticket, f.verdict(l), l.ended)
 	f.meter.attempts.Add(int64(l.replays))
 	if l.hint > 0 && l.hint <= f.cfg.MaxHint {

@@ -33,11 +33,23 @@ func (q *fifo[T]) pop() T {
 // at returns the i-th, from 0.
 func (q *fifo[T]) at(i int) T { return q.ring[(q.first+i)&(len(q.ring)-1)] }
 
-// advance puts the i-th first, and leaves the others in their order.
-func (q *fifo[T]) advance(i int) {
+// remove takes the i-th out, and leaves the others in their order. It costs the distance to the nearer end.
+func (q *fifo[T]) remove(i int) T {
 	v := q.at(i)
-	for ; i > 0; i-- {
-		q.ring[(q.first+i)&(len(q.ring)-1)] = q.at(i - 1)
+	if 2*i < q.len {
+		for ; i > 0; i-- {
+			*q.slot(i) = q.at(i - 1)
+		}
+		q.pop()
+		return v
 	}
-	q.ring[q.first] = v
+	for ; i < q.len-1; i++ {
+		*q.slot(i) = q.at(i + 1)
+	}
+	var zero T
+	*q.slot(i) = zero
+	q.len--
+	return v
 }
+
+func (q *fifo[T]) slot(i int) *T { return &q.ring[(q.first+i)&(len(q.ring)-1)] }

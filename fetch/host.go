@@ -34,7 +34,8 @@ type host struct {
 	breaker   breaker.State
 	down      bool // the breaker opened and has not closed since
 	downSince clock.Instant
-	probes    int // since then
+	healing   bool // it was a task that had failed before which closed it
+	odd       bool // of the times that a task was chosen; even when the breaker opens
 }
 
 // push lets t wait for h.
@@ -46,29 +47,50 @@ func (h *host) push(t *task) {
 }
 
 // pop takes the task that has waited longest. There must be one.
-func (h *host) pop() *task {
-	t := h.queue.pop()
+func (h *host) pop() *task { return h.take(0) }
+
+// take takes the task that is at i in the queue.
+func (h *host) take(i int) *task {
+	t := h.queue.remove(i)
 	if t.route != nil {
 		h.mirrored--
 	}
 	return t
 }
 
-// probe chooses the task for a probe of h, which is down, and puts it first. Every second time it is the one that has failed most often: of
-// those that have not been tried, each may have to fail once, and h would stay down until all have. The other times it is any one, since
-// that one may never do anything but fail, and its neighbors in the list too.
-func (h *host) probe() {
-	best := 0
-	if h.probes++; h.probes%2 == 0 {
-		best = rand.IntN(h.queue.len)
-	} else {
-		for i := range h.queue.len {
-			if len(h.queue.at(i).attempts) > len(h.queue.at(best).attempts) {
-				best = i
-			}
+// lookAtMost is how many tasks are looked at for one that has failed before, outside of probes.
+const lookAtMost = 64
+
+// choose takes the task to go next, which is the one that has waited longest if h is well. There must be one.
+//
+// If h is down, so that this is a probe, it is in turns the one that has failed most often and any one: of those that have not been tried, each
+// may have to fail a few times first, and h would stay down until all have; but the one may also be such that it never does anything but fail, and
+// its neighbors in the list too.
+//
+// If it was one that had failed before which found h up again, such tasks take turns with the others from then on: those that are new, all of which
+// go first otherwise, may have nothing but failures to bring, and park h again and again.
+func (h *host) choose(probe bool) *task {
+	h.odd = !h.odd
+	switch {
+	case probe && h.odd:
+		return h.take(h.worst(0))
+	case probe:
+		return h.take(rand.IntN(h.queue.len))
+	case h.healing && h.odd:
+		return h.take(h.worst(h.queue.len - lookAtMost)) // where those are that were put back last
+	}
+	return h.pop()
+}
+
+// worst returns which of the tasks in the queue, from that one on, has failed most often: the first of all if none has.
+func (h *host) worst(from int) int {
+	worst, failed := 0, 0
+	for i := max(0, from); i < h.queue.len; i++ {
+		if n := len(h.queue.at(i).attempts); n > failed {
+			worst, failed = i, n
 		}
 	}
-	h.queue.advance(best)
+	return worst
 }
 
 // never is an instant for hosts that wait for a running request, not for the time.
@@ -127,7 +149,7 @@ func (f *run) hear(h *host, t ticket, v mettle.Verdict, now clock.Instant) {
 	case change.To == breaker.Closed:
 		h.down = false
 	case !h.down:
-		h.down, h.downSince, h.probes = true, now, 0
+		h.down, h.downSince, h.odd = true, now, false
 	}
 }
 

@@ -168,10 +168,8 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 			}
 			continue // listed again by that alarm, or by the end of a running request
 		}
-		if admitted.counted && h.down {
-			h.probe()
-		}
-		if err := f.launch(ctx, g, h.pop(), admitted, now); err != nil {
+		t := h.choose(admitted.counted && h.down)
+		if err := f.launch(ctx, g, t, admitted, now); err != nil {
 			return err
 		}
 		f.list(h)

@@ -195,9 +195,10 @@ func FuzzFifo(f *testing.F) {
 					if got := q.at(at); got != model[at] {
 						t.Fatalf("at %d is %d, want %d", at, got, model[at])
 					}
-					q.advance(at)
-					v := model[at]
-					model = slices.Insert(slices.Delete(slices.Clone(model), at, at+1), 0, v)
+					if got := q.remove(at); got != model[at] {
+						t.Fatalf("removed %d from %d, want %d", got, at, model[at])
+					}
+					model = slices.Delete(slices.Clone(model), at, at+1)
 				} else if op%2 == 1 {
 					q.push(i)
 					model = append(model, i)

@@ -8,7 +8,6 @@ import (
 	"iter"
 	"net"
 	"net/http"
-	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -243,31 +242,6 @@ func TestAHostThatStaysDownCostsEachURLItsOwnAttempts(t *testing.T) {
 		}
 		if probes < 4 || probes > 10 {
 			t.Errorf("%d attempts were probes", probes)
-		}
-	})
-}
-
-// A host whose every URL fails once, or the first of which do nothing else, is well: its first URLs must not take the patience to show it.
-func TestAHostIsNotDownBecauseEachURLFailsOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		net := inMemory(t, 1)
-		for _, format := range []string{"http://a.test/reset/%d?heal=1", "http://a.test/status/503/%d?heal=1", "http://a.test/short/%d?heal=1"} {
-			begin := time.Now()
-			for u, r := range net.fetch(t, Config{}, many(300, format)...) {
-				if !r.OK {
-					t.Errorf("%s: %v", u, r.Error)
-				}
-			}
-			if took := time.Since(begin); took > 20*time.Second {
-				t.Errorf("%s: took %v", format, took)
-			}
-		}
-		begin := time.Now()
-		urls := append(many(30, "http://a.test/reset/bad/%d"), many(300, "http://a.test/ok/%d")...)
-		for u, r := range net.fetch(t, Config{}, urls...) {
-			if end := r.Started.Sub(begin); r.OK && end > 20*time.Second || !r.OK && !strings.Contains(u, "bad") {
-				t.Errorf("%s: %v, begun after %v", u, r.Error, end)
-			}
 		}
 	})
 }
