@@ -71,7 +71,9 @@ type leg struct {
 	finalURL string
 	moved    *http.Request // the redirect to another host, if that is how the leg ended
 	err      error
-	fatal    error // the body cannot be saved, for which the item can do nothing
+	doubtful bool   // the failure may prove the network's
+	streak   uint64 // if so: in which it came
+	fatal    error  // the body cannot be saved, for which the item can do nothing
 
 	trace   httprule.Trace // of the first request
 	unseen  bool           // no server can have seen the request

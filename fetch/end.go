@@ -86,6 +86,9 @@ func (f *run) decide(l *leg, spared bool) error {
 	if r := l.race; r != nil && r.failed != nil && r.failed != l {
 		f.meter.attempts.Add(1)
 	}
+	if l.doubtful && !spared { // once an attempt, of however many requests
+		t.doubt(&f.network, l.streak)
+	}
 	failure := l.failure(f.cfg.MaxHint)
 	t.record(l, failure)
 	if l.moved != nil && failure == nil {

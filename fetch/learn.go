@@ -13,7 +13,7 @@ import (
 // learn draws the conclusions from a request that go beyond its own item: on the pace of the host, and on our own network. It reports whether the
 // failure, if it was one, uses up no attempt.
 func (f *run) learn(l *leg) (spared bool) {
-	t, h := l.task, l.host
+	h := l.host
 	down := f.network.down
 	switch {
 	case l.reached():
@@ -24,35 +24,44 @@ func (f *run) learn(l *leg) (spared bool) {
 			h.pace.answered(l.err == nil && l.status/100 == 2, l.ended)
 		}
 	case l.cutOff():
-		if streak, ok := f.network.failed(h.name, l.ended); ok && !scarce(l.err) { // which is no matter of doubt
-			t.doubt(&f.network, streak)
-		}
+		l.streak, l.doubtful = f.network.failed(h.name, l.ended)
+		l.doubtful = l.doubtful && !scarce(l.err) // which is no matter of doubt
 	}
 	if down != f.network.down {
 		f.meter.offline.Store(f.network.down)
 	}
 	if scarce(l.err) {
-		if !t.exhausted {
-			t.exhausted, t.since = true, l.ended
+		a := l.account()
+		if !a.exhausted {
+			a.exhausted, a.since = true, l.ended
 		}
-		return l.ended.Sub(t.since) < f.cfg.Patience
+		return l.ended.Sub(a.since) < f.cfg.Patience
 	}
 	return spared || l.trial && f.verdict(l) == mettle.Failure // it was only to find out whether the host is still down
+}
+
+// account is what speaks for and against the URL that l asked: a hedge may have gone to a mirror.
+func (l *leg) account() *account {
+	t := l.task
+	if t.route == nil || t.route.at == l.place {
+		return &t.account
+	}
+	return &t.route.places[l.place].account
 }
 
 // limited draws the conclusions from an answer 429, and reports whether it uses up no attempt: where there were other requests of ours, the
 // item may have got it because of them.
 func (f *run) limited(l *leg) (spared bool) {
-	t, h := l.task, l.host
+	a, h := l.account(), l.host
 	obstinate := h.pace.obstinate(l.ended, f.cfg.Patience)
 	h.pace.limited(l.ended)
 	if l.hint > f.cfg.MaxHint {
 		return false
 	}
 	// Where the others get through time and again, it is not the host that this one has too much of.
-	private := t.limited >= 2 && h.pace.oks != t.oks
-	t.limited++
-	t.oks = h.pace.oks
+	private := a.limited >= 2 && h.pace.oks != a.oks
+	a.limited++
+	a.oks = h.pace.oks
 	if obstinate {
 		return false
 	}
@@ -60,9 +69,9 @@ func (f *run) limited(l *leg) (spared bool) {
 		f.hold(h, l.ended, max(h.pace.gap, f.cfg.Park))
 	}
 	// Whatever else the host was asked since this item's last 429 may have been what was too much.
-	company := l.begun-1 > t.asked || h.begun != l.begun
-	t.asked = h.begun
-	return company && t.limited <= 3*f.cfg.Attempts
+	company := l.begun-1 > a.asked || h.begun != l.begun
+	a.asked = h.begun
+	return company && a.limited <= 3*f.cfg.Attempts
 }
 
 // verdict is what the request means for its host as a whole.
