@@ -39,7 +39,10 @@ func (e *JournalError) Unwrap() error { return e.Err }
 
 // JournalConfig says what to make of the results in a Journal's file. The zero JournalConfig keeps them all.
 type JournalConfig struct {
-	// RetryFailed takes failed results out of the file, so that their items are fetched again. False means that they count as done.
+	// RetryFailed fetches the items of failed results again, after all others. When the list has been read to its end, a new file takes the place of
+	// the old one, without the failed results of items in the list; those of other items stay. It has the old one's mode and, as far as the system lets
+	// it, owner and group. A process that is killed while it writes the new file leaves it behind as NAME.retry-XXXXXXXX. False means that failed items count
+	// as done.
 	RetryFailed bool
 }
 

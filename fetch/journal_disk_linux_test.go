@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 )
@@ -34,7 +35,8 @@ func TestJournalOnAFullDisk(t *testing.T) {
 	}
 
 	// Failed results cannot be taken out now, as that needs space for a while. Nothing is lost.
-	again, err := resumed(t, name, JournalConfig{RetryFailed: true}, false, URLs(list...))
+	known := slices.DeleteFunc(slices.Clone(list), func(u string) bool { return ids[u] == 0 })
+	again, err := resumed(t, name, JournalConfig{RetryFailed: true}, false, URLs(known...))
 	if !errors.Is(err, syscall.ENOSPC) || len(again.requests) != 0 || !bytes.Equal(read(t, name), text) {
 		t.Errorf("retry on a full disk: %v, %d requests", err, len(again.requests))
 	}

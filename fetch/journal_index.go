@@ -110,6 +110,23 @@ func (x *index) has(id string) bool {
 	return ok
 }
 
+// drop reports whether a result of that id, URL and kind has been taken, and forgets that, so that of n alike results as many are
+// dropped as were taken. Nothing can be taken any more after it.
+func (x *index) drop(id, url []byte, kind Kind) bool {
+	p, s := x.locate(maphash.Bytes(x.seeds[0], id), maphash.Bytes(x.seeds[1], id), maphash.Bytes(x.seeds[0], url))
+	p[2] |= uint32(x.number(kind))
+	// The last of those taken, so that they still stand before the others.
+	at := s.search(p[0], func(i int) bool {
+		c := s.prints[i].compare(&p)
+		return c < 0 || c == 0 && s.isTaken(i)
+	}) - 1
+	if at < 0 || s.prints[at] != p {
+		return false
+	}
+	s.taken[at/64] &^= 1 << (at % 64)
+	return true
+}
+
 func (x *index) find(id, url string) (fingerprint, *shard) {
 	return x.locate(maphash.String(x.seeds[0], id), maphash.String(x.seeds[1], id), maphash.String(x.seeds[0], url))
 }

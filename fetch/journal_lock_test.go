@@ -1,9 +1,7 @@
 package fetch
 
 import (
-	"bytes"
 	"errors"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -60,7 +58,10 @@ func TestLockOfAFileThatWasReplaced(t *testing.T) {
 					t.Error("two have the file")
 				}
 				turns.Add(1)
-				err = j.settle(t.Context())
+				if _, ok := j.known.takeAny("0"); !ok {
+					t.Error("the result cannot be taken")
+				}
+				err = j.withoutTaken(t.Context(), 1)
 				werr := j.Write(failedRecord("0", KindDNS))
 				owners.Add(-1)
 				if err := errors.Join(err, werr, j.Close()); err != nil {
@@ -70,33 +71,4 @@ func TestLockOfAFileThatWasReplaced(t *testing.T) {
 		})
 	}
 	all.Wait()
-}
-
-// The file that takes the place of the old one is where the old one was, and open to the same people.
-func TestRetryKeepsLinkAndMode(t *testing.T) {
-	dir := t.TempDir()
-	real, link := filepath.Join(dir, "real.jsonl"), filepath.Join(dir, "link.jsonl")
-	const ok = `{"id":"http://a.test/1","url":"","ok":true,"outcome":"ok","bytes":0}`
-	write(t, real, []byte(`{"id":"http://a.test/2","url":"","ok":false,"outcome":"failed","error":{"kind":"dns"}}`+"\n"+ok))
-	write(t, real+".retry", []byte("left behind by a run that was killed"))
-	if err := errors.Join(os.Chmod(real, 0o666), os.Symlink("real.jsonl", link)); err != nil {
-		t.Fatal(err)
-	}
-	r, err := resumed(t, link, JournalConfig{RetryFailed: true}, false, URLs("http://a.test/1", "http://a.test/2"))
-	if err != nil || r.counts.Before != 1 || r.counts.OK != 2 {
-		t.Fatalf("%v, %+v", err, r.counts)
-	}
-	info, err := os.Lstat(real)
-	if err != nil || info.Mode() != 0o666 {
-		t.Errorf("the file is %v, %v", info.Mode(), err)
-	}
-	if to, err := os.Readlink(link); err != nil || to != "real.jsonl" {
-		t.Errorf("the link leads to %s, %v", to, err)
-	}
-	if text := read(t, real); !bytes.HasPrefix(text, []byte(ok+"\n{")) || bytes.Count(text, []byte("\n")) != 2 {
-		t.Errorf("the file has %s", text)
-	}
-	if files, _ := os.ReadDir(dir); len(files) != 2 {
-		t.Errorf("left behind: %v", files)
-	}
 }

@@ -14,7 +14,7 @@ func (j *Journal) rest(src Source, m *Meter) Source {
 		return func(yield func(Item, error) bool) {
 			f := filter{journal: j, meter: m, yield: yield}
 			defer f.waiting.close()
-			f.held.to, f.moved.to = &f.waiting, &f.waiting
+			f.held.to, f.moved.to, f.again.to = &f.waiting, &f.waiting, &f.waiting
 			if err := f.run(ctx, src); err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
 				yield(Item{}, err)
 			}
@@ -29,6 +29,7 @@ type filter struct {
 	yield   func(Item, error) bool
 	held    spilled // items that came before the first that has a result
 	moved   spilled // items whose id has results of other URLs only
+	again   spilled // items that failed and are to be fetched again
 	waiting spill
 }
 
@@ -56,7 +57,7 @@ func (f *filter) run(ctx context.Context, src Source) error {
 		moved := !done && j.known.has(id)
 		if (done || moved) && !found {
 			found = true
-			if err := f.release(ctx); err != nil {
+			if err := f.release(); err != nil {
 				return err
 			}
 		}
@@ -101,36 +102,31 @@ func (j *Journal) begin(m *Meter) error {
 	return nil
 }
 
+// settle makes the file ready for the results of its list.
+func (j *Journal) settle() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.mend()
+}
+
 func (j *Journal) end() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.matched = true
 }
 
-// settle makes the file ready for the results of its list.
-func (j *Journal) settle(ctx context.Context) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.retry && j.Failed() > 0 {
-		return j.withoutFailed(ctx)
-	}
-	return j.mend()
-}
-
-// known counts an item that has a result, or lets it through if failed ones are to be fetched again.
+// known counts an item that has a result, or keeps it back if that is a failure which is to be had again.
 func (f *filter) known(it Item, err error, kind Kind) error {
-	if kind == "" || !f.journal.retry {
-		f.meter.resume(kind)
-		return nil
+	if kind != "" && f.journal.retry {
+		return holdBack(&f.again, it, err)
 	}
-	if !f.yield(it, err) {
-		return errEnough
-	}
+	f.meter.resume(kind)
 	return nil
 }
 
-// finish deals with the items that may have moved: what results of their ids are left now are theirs.
+// finish deals with the items that wait for the end of the list.
 func (f *filter) finish(ctx context.Context) error {
+	// What results of their ids are left now are theirs.
 	for f.moved.len > 0 && ctx.Err() == nil {
 		it, bad, err := heldBack(&f.moved)
 		if err != nil {
@@ -146,16 +142,28 @@ func (f *filter) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	if f.again.len == 0 || ctx.Err() != nil {
+		return nil
+	}
+	// Only now it is known which of the failed results belong to an item of the list. The others stay.
+	if err := f.journal.withoutTaken(ctx, f.again.len); err != nil {
+		return err
+	}
+	return f.pass(&f.again)
 }
 
 // release lets through what was held back: the list is the file's.
-func (f *filter) release(ctx context.Context) error {
-	if err := f.journal.settle(ctx); err != nil {
+func (f *filter) release() error {
+	if err := f.journal.settle(); err != nil {
 		return err
 	}
-	for f.held.len > 0 {
-		it, bad, err := heldBack(&f.held)
+	return f.pass(&f.held)
+}
+
+// pass lets all of q through.
+func (f *filter) pass(q *spilled) error {
+	for q.len > 0 {
+		it, bad, err := heldBack(q)
 		if err != nil {
 			return err
 		}

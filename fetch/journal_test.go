@@ -70,7 +70,6 @@ func resumed(t *testing.T, name string, c JournalConfig, healed bool, src Source
 }
 
 // nasty is a list with all that may go wrong in the name of an item: what JSON escapes or replaces, names that occur several times, and
-
 // lines that are no items.
 func nasty(n int) Source {
 	items := []Item{
@@ -327,27 +326,3 @@ func TestHeldBackLinesKeepTheirError(t *testing.T) {
 		t.Errorf("held back, the records are\n%swant\n%s", held, at)
 	}
 }
-
-// Whatever is wrong with a file, it is not touched, and nothing is fetched.
-
-// What other programs make of a file of results is still one: jq orders and escapes in its own way, and some systems end lines in
-
-// their own way.
-
-// Two processes must not write to one file: neither while the first has it open, nor when it has put a new one in its place.
-
-// A process may open the file, and get its lock only when another has put a new file in its place: the old one is nobody's any more.
-
-// The file that takes the place of the old one is where the old one was, and open to the same people.
-
-// A run that ends while it still looks for the first item of its list leaves the file alone, and says why it ended.
-
-// An input that cannot be read is told as such, also before the first item that has a result.
-
-// FuzzResultLine compares the fast reader of lines with package json.
-
-// isPlain reports whether each field of a record stands only once in line, as far as that can be seen.
-
-// Each beginning of a result is taken for one, and nothing that differs from it in a byte which matters.
-
-// The index is compared with a map of what it was given.

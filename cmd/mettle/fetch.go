@@ -48,8 +48,9 @@ Ctrl-C once lets running requests finish, twice exits now. With --output, the
 same command again goes on where it stopped, however that came about: URLs that
 have a line in the file are not fetched, and with --dir, bodies that were cut
 are continued. So it does after --max-time, and after --max-failures, whose
-percentages count once there are 100 results. SIGUSR1 makes a run say how far
-it is.
+percentages count once there are 100 results. With --retry-failed, URLs of the
+list that failed are fetched again once it is read to its end; failed results of
+other URLs stay. SIGUSR1 makes a run say how far it is.
 
 A result has id, url, ok, outcome (ok or failed), status, attempts, error (kind,
 message, and retryable: another run may succeed), bytes, sha256, path (of the
@@ -99,7 +100,7 @@ After 3, 5 and the signals, the same command with --output does what is left.`},
 	flags.SortFlags = false
 	// Each usage fits one line of the help.
 	flags.VarP(file(&f.output), "output", "o", "add results to FILE, skip the URLs it has")
-	flags.BoolVar(&f.journal.RetryFailed, "retry-failed", false, "fetch again what failed in the --output file")
+	flags.BoolVar(&f.journal.RetryFailed, "retry-failed", false, "fetch failed URLs of the list again, last")
 	flags.Var(directory(&f.config.Dir), "dir", "save bodies below DIR, one directory a host")
 	flags.Var(size(&f.config.MaxSize), "max-size", "fail a URL with a larger body: 10MB, 1GiB")
 	flags.Var(choice(&f.progress, progressAuto, progressBar, progressPlain, progressJSON, progressNone), "progress",

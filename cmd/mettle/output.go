@@ -64,11 +64,11 @@ func (o *output) before(w io.Writer, retry bool, dir string) {
 	if o.journal == nil || o.journal.Len() == 0 {
 		return
 	}
-	fmt.Fprintf(w, "mettle: %s has %s, going on", quoted(o.name), plural(o.journal.Len(), "result"))
+	going := "going on"
 	if n := o.journal.Failed(); retry && n > 0 {
-		fmt.Fprintf(w, " with the %s that failed", number(n))
+		going = number(n) + " failed, going on, with failed URLs of the list again"
 	}
-	io.WriteString(w, "\n")
+	fmt.Fprintf(w, "mettle: %s has %s, %s\n", quoted(o.name), plural(o.journal.Len(), "result"), going)
 	if n := o.journal.Bodiless(); dir != "" && n > 0 {
 		fmt.Fprintf(w, "mettle: no body was saved for %s there, and none is fetched again for that\n", plural(n, "good result"))
 		fmt.Fprintf(w, "hint: to have all bodies in %s, start with a new --output file\n", quoted(dir))
