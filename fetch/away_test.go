@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -232,7 +231,7 @@ func TestTheLargestWindowLetsItemsIn(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		counts, err := Run(ctx, Config{Transport: w, Window: math.MaxInt}, URLs(many(300, "http://a.test/%d")...), &collector{t: t})
+		counts, err := Run(ctx, Config{Transport: w, Window: mostItems}, URLs(many(300, "http://a.test/%d")...), &collector{t: t})
 		if err != nil {
 			t.Errorf("%v: %+v", err, counts)
 		}

@@ -10,14 +10,14 @@ import (
 
 // Config says how to fetch. The zero Config is safe for production.
 type Config struct {
-	// Concurrency is how many requests run at a time, over all hosts. 0 means 64.
+	// Concurrency is how many requests run at a time, over all hosts: at most a million. 0 means 64.
 	Concurrency int
-	// PerHost is how many requests run at a time to one host (a name and port). 0 means 8.
+	// PerHost is how many requests run at a time to one host (a name and port): at most a million. 0 means 8.
 	PerHost int
 	// Rate is how many requests may begin in a second, over all hosts, and HostRate how many to one host, spaced evenly. Each attempt counts,
 	// and each redirect that is followed. 0 means no limit but the other ones. Starts may be 10 ms off their place, but never closer in the long run.
 	Rate, HostRate float64
-	// Attempts is how many times a URL is requested at most. 0 means 5; 1 means no retry.
+	// Attempts is how many times a URL is requested at most; up to a million are possible. 0 means 5; 1 means no retry.
 	Attempts int
 	// Timeout bounds one attempt, its body included; where redirects lead to other hosts, its part at each of them. 0 means
 	// 30 s.
@@ -36,7 +36,8 @@ type Config struct {
 	// were alone, until a request to the host succeeds. 0 means 2 min.
 	Patience time.Duration
 	// Window is how many URLs may be in memory, waiting or running. When so many wait for hosts that are slow or down while there is
-	// room for more requests, those of them that were not tried yet go to a temporary file, so that the others are found. 0 means 100,000, which takes about 50 MB.
+	// room for more requests, those of them that were not tried yet go to a temporary file, so that the others are found. At most
+	// a hundred million, which take about 50 GB. 0 means 100,000, which take about 50 MB.
 	Window int
 	// Dir is the directory to save bodies in. Empty means that they are read and checked, but not kept. See "Saving bodies" in the
 	// package's documentation.
@@ -66,15 +67,28 @@ type Config struct {
 	Meter *Meter
 }
 
+// What is beyond these bounds is a slip, and would end in a crash for want of memory.
+const (
+	mostSockets  = 1_000_000   // about as many files as Linux lets a process open
+	mostAttempts = 1_000_000   // whose list fits the longest line that a Journal reads
+	mostItems    = 100_000_000 // in memory
+)
+
 // Validate returns nil if Run accepts c, or an error that names the field, its value and what it wants.
 func (c Config) Validate() error {
 	for _, f := range []struct {
-		name string
-		n    int
-	}{{"Concurrency", c.Concurrency}, {"PerHost", c.PerHost}, {"Attempts", c.Attempts}, {"Window", c.Window}, {"MaxFailures", c.MaxFailures}} {
-		if f.n < 0 {
-			return fmt.Errorf("fetch: Config.%s is %d, want 0 or more", f.name, f.n)
+		name    string
+		n, most int
+	}{
+		{"Concurrency", c.Concurrency, mostSockets}, {"PerHost", c.PerHost, mostSockets},
+		{"Attempts", c.Attempts, mostAttempts}, {"Window", c.Window, mostItems},
+	} {
+		if f.n < 0 || f.n > f.most {
+			return fmt.Errorf("fetch: Config.%s is %d, want 0 to %d", f.name, f.n, f.most)
 		}
+	}
+	if c.MaxFailures < 0 {
+		return fmt.Errorf("fetch: Config.MaxFailures is %d, want 0 or more", c.MaxFailures)
 	}
 	for _, f := range []struct {
 		name string

@@ -120,7 +120,7 @@
 // # Errors
 //
 // That items fail is not an error of Run; see Record.Error and its Kind. Run's own errors are ErrStopped, ErrTime, ErrFailures, ErrRead, ErrWrite
-// and the end of its context.
+// and the end of its context. Where results were lost, it is ErrWrite, whatever else it is.
 //
 // # Concurrency, cancellation, panics
 //

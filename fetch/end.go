@@ -142,7 +142,7 @@ func (f *run) write(r *Record) error {
 	}
 	f.unflushed = true
 	if f.tally.add(r); f.tally.tooMany(f.cfg, shareFrom) {
-		f.stop(ErrFailures)
+		f.stop(f.tally.failures())
 	}
 	if r.OK {
 		f.meter.ok.Add(1)

@@ -12,6 +12,8 @@ func TestIndexAgainstAModel(t *testing.T) {
 		draw := rand.New(rand.NewPCG(seed, 1))
 		x := newIndex()
 		model := make(map[string]map[string]map[Kind]int) // by id and URL
+		taken := make(map[string]int)                     // by id and kind
+		var all [][3]string
 		ids := 1 + draw.IntN(3000)
 		for range draw.IntN(20_000) {
 			id, url, kind := fmt.Sprint(draw.IntN(ids)), fmt.Sprint(draw.IntN(3)), Kind("")
@@ -19,6 +21,7 @@ func TestIndexAgainstAModel(t *testing.T) {
 				kind = Kind(fmt.Sprint("kind", draw.IntN(25)))
 			}
 			x.add([]byte(id), []byte(url), kind)
+			all = append(all, [3]string{id, url, string(kind)})
 			if model[id] == nil {
 				model[id] = make(map[string]map[Kind]int)
 			}
@@ -37,6 +40,7 @@ func TestIndexAgainstAModel(t *testing.T) {
 			}
 			if ok {
 				less(left, kind)
+				taken[id+string(kind)]++
 			}
 		}
 		for range 20_000 { // then whatever is left of an id
@@ -54,7 +58,18 @@ func TestIndexAgainstAModel(t *testing.T) {
 			}
 			if ok {
 				less(left, kind)
+				taken[id+string(kind)]++
 				model[id] = map[string]map[Kind]int{"": left}
+			}
+		}
+		for _, r := range append(all, [3]string{"no such id", "0", ""}, [3]string{"0", "0", "no such kind"}) { // of alike ones, as many as were taken
+			if x.drop([]byte(r[0]), []byte(r[1]), Kind(r[2])) {
+				taken[r[0]+r[2]]--
+			}
+		}
+		for idAndKind, n := range taken {
+			if n != 0 {
+				t.Fatalf("%d too few are dropped of %s", n, idAndKind)
 			}
 		}
 	}

@@ -1,5 +1,19 @@
 package fetch
 
+import "fmt"
+
+// A FailuresError says how many of a run's results were failures when that became too many. Results of earlier runs are not among them, nor
+// those of requests that ran on within Config.Grace.
+type FailuresError struct{ Failed, Results int }
+
+// Error tells both numbers.
+func (e *FailuresError) Error() string {
+	return fmt.Sprintf("%v: %d of %d results", ErrFailures, e.Failed, e.Results)
+}
+
+// Unwrap returns ErrFailures.
+func (e *FailuresError) Unwrap() error { return ErrFailures }
+
 // stop lets nothing be started any more, for that reason, unless the run is stopping already.
 func (f *run) stop(why error) {
 	if !f.stopped {
@@ -34,7 +48,7 @@ func (f *run) over() (bool, error) {
 // ended is what Run returns when everything has its record.
 func (f *run) ended() error {
 	if f.readErr == nil && f.tally.tooMany(f.cfg, 1) {
-		return ErrFailures
+		return f.tally.failures()
 	}
 	return f.readErr
 }
@@ -51,6 +65,8 @@ func (t *tally) add(r *Record) {
 		t.failed++
 	}
 }
+
+func (t *tally) failures() error { return &FailuresError{Failed: t.failed, Results: t.done} }
 
 // tooMany reports whether there are more failures than c allows. Their share counts once there are that many results.
 func (t *tally) tooMany(c Config, from int) bool {

@@ -1,8 +1,10 @@
 package fetch
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"net/http"
 	"strings"
@@ -31,6 +33,10 @@ func TestTheNthFailureEndsTheRun(t *testing.T) {
 		if !errors.Is(err, ErrFailures) || counts.Failed < 6 || counts.Failed > 8 || counts.Left() < 180 || len(sink.byID()) != int(counts.Done()) {
 			t.Errorf("%v, %+v; want the end with the 6th failure, or the few that ran then", err, counts)
 		}
+		e, ok := errors.AsType[*FailuresError](err)
+		if !ok || e.Failed != 6 || e.Results < 9 || e.Results > int(counts.Done()) || err.Error() != fmt.Sprintf("fetch: too many failures: 6 of %d results", e.Results) {
+			t.Errorf("the error is %v, want one that says 6 of about 12", err)
+		}
 		// A failure too few changes nothing.
 		counts, err = Run(t.Context(), Config{Transport: wire(mostlyGood), MaxFailures: 101}, URLs(urls...), &collector{t: t})
 		if err != nil || counts.Failed != 100 || counts.OK != 100 {
@@ -38,7 +44,7 @@ func TestTheNthFailureEndsTheRun(t *testing.T) {
 		}
 		// The last one of all counts too.
 		counts, err = Run(t.Context(), Config{Transport: wire(mostlyGood), MaxFailures: 100}, URLs(urls...), &collector{t: t})
-		if !errors.Is(err, ErrFailures) || counts.Left() != 0 {
+		if e, ok := errors.AsType[*FailuresError](err); !ok || *e != (FailuresError{100, 200}) || counts.Left() != 0 {
 			t.Errorf("%v, %+v", err, counts)
 		}
 	})
@@ -116,5 +122,54 @@ func TestLimitsThatAreNone(t *testing.T) {
 		if err := c.Validate(); err == nil || err.Error() != want {
 			t.Errorf("error is %v, want %s", err, want)
 		}
+	}
+}
+
+// A lossy sink takes every record, and cannot write them in the end.
+type lossy struct{ collector }
+
+var errLossy = errors.New("no space")
+
+func (*lossy) Flush() error { return errLossy }
+
+// Results are lost in the end of a run that something else has ended: that is not hidden.
+func TestAStopDoesNotHideThatResultsAreLost(t *testing.T) {
+	gone := errors.New("caller has gone")
+	for _, tt := range []struct {
+		why  string
+		c    Config
+		want error
+		url  string
+	}{
+		{"stop", Config{}, ErrStopped, "http://a.test/ok"},
+		{"time", Config{MaxTime: time.Millisecond}, ErrTime, "http://a.test/ok"},
+		{"failures", Config{MaxFailures: 1}, ErrFailures, "http://a.test/status/404"},
+		{"context", Config{}, gone, "http://a.test/ok"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			stop := make(chan struct{})
+			tt.c.Transport, tt.c.Stop = inMemory(t, 1).transport, stop
+			// The record comes, and is kept back, within the time that a sink has before it is flushed.
+			time.AfterFunc(time.Millisecond, func() {
+				switch tt.why {
+				case "stop":
+					close(stop)
+				case "context":
+					cancel(gone)
+				}
+			})
+			src := func(ctx context.Context) iter.Seq2[Item, error] {
+				return func(yield func(Item, error) bool) {
+					yield(Item{URL: tt.url}, nil)
+					<-ctx.Done()
+				}
+			}
+			counts, err := Run(ctx, tt.c, src, &lossy{collector{t: t}})
+			cancel(nil)
+			if !errors.Is(err, tt.want) || !errors.Is(err, ErrWrite) || !errors.Is(err, errLossy) || counts.Done() != 1 {
+				t.Errorf("%s: %v, %+v; want ErrWrite besides %v", tt.why, err, counts, tt.want)
+			}
+		})
 	}
 }

@@ -16,15 +16,17 @@ import (
 
 // How a run can end early.
 var (
-	// ErrStopped: Config.Stop was closed while there was something left to do.
+	// ErrStopped: Config.Stop was closed while there was something left to do, or before the input had ended: there could have been more,
+	// even if all that was read is done.
 	ErrStopped = errors.New("fetch: stopped")
-	// ErrFailures: Config.MaxFailures or Config.MaxFailureShare was reached. Perhaps there is nothing left to do.
+	// ErrFailures: Config.MaxFailures or Config.MaxFailureShare was reached; a *FailuresError tells more. Perhaps there is nothing left to do.
 	ErrFailures = errors.New("fetch: too many failures")
-	// ErrTime: Config.MaxTime was over while there was something left to do.
+	// ErrTime: Config.MaxTime was over while there was something left to do, or before the input had ended.
 	ErrTime = errors.New("fetch: out of time")
 	// ErrRead: the input could not be read to its end.
 	ErrRead = errors.New("fetch: cannot read the input")
-	// ErrWrite: the sink did not take a record, or a body could not be saved, which a *SaveError tells.
+	// ErrWrite: the sink did not take a record, or a body could not be saved, which a *SaveError tells. An error can be ErrWrite besides another
+	// one: if the last records could not be written when the run had been ended by something else.
 	ErrWrite = errors.New("fetch: cannot write results")
 )
 
@@ -168,8 +170,9 @@ func (f *run) read(ctx context.Context, src Source) {
 // loop starts what may start, then waits for something to happen, until nothing is left to do.
 func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 	defer func() {
-		if ferr := f.sink.Flush(); ferr != nil && err == nil {
-			err = fmt.Errorf("%w: %w", ErrWrite, ferr)
+		if ferr := f.sink.Flush(); ferr != nil && !errors.Is(err, ErrWrite) {
+			// Whatever ended the run: that results are lost matters more.
+			err = errors.Join(fmt.Errorf("%w: %w", ErrWrite, ferr), err)
 		}
 	}()
 	defer close(f.legs)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -320,8 +321,13 @@ func TestASinkThatFailsEndsTheRun(t *testing.T) {
 
 func TestBadConfigIsLoud(t *testing.T) {
 	for want, c := range map[string]Config{
-		"fetch: Config.Concurrency is -1, want 0 or more":                        {Concurrency: -1},
-		"fetch: Config.PerHost is -2, want 0 or more":                            {PerHost: -2},
+		"fetch: Config.Concurrency is -1, want 0 to 1000000":                     {Concurrency: -1},
+		"fetch: Config.Concurrency is 1000001, want 0 to 1000000":                {Concurrency: 1_000_001},
+		"fetch: Config.PerHost is -2, want 0 to 1000000":                         {PerHost: -2},
+		"fetch: Config.PerHost is 1000001, want 0 to 1000000":                    {PerHost: 1_000_001},
+		"fetch: Config.Attempts is 1000001, want 0 to 1000000":                   {Attempts: 1_000_001},
+		"fetch: Config.Window is 100000001, want 0 to 100000000":                 {Window: 100_000_001},
+		"fetch: Config.MaxFailures is -1, want 0 or more":                        {MaxFailures: -1},
 		"fetch: Config.Timeout is -1s, want 0 or more":                           {Timeout: -time.Second},
 		"fetch: Config.MaxPark is 1ms, want at least Park, which is 1s":          {MaxPark: time.Millisecond},
 		"fetch: Config.MaxBackoff is 1ms, want at least Backoff, which is 500ms": {MaxBackoff: time.Millisecond},
@@ -330,4 +336,18 @@ func TestBadConfigIsLoud(t *testing.T) {
 			t.Errorf("error is %v, want %s", err, want)
 		}
 	}
+}
+
+// The largest of everything that is allowed overflows nothing.
+func TestTheLargestConfigWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := Config{
+			Concurrency: mostSockets, PerHost: mostSockets, Attempts: mostAttempts, Window: mostItems, MaxFailures: math.MaxInt,
+			Transport: inMemory(t, 1).transport,
+		}
+		counts, err := Run(t.Context(), c, URLs("http://a.test/ok", "http://a.test/status/500?heal=3"), &collector{t: t})
+		if err != nil || counts.OK != 2 || counts.Attempts != 5 {
+			t.Errorf("%v, %+v", err, counts)
+		}
+	})
 }
