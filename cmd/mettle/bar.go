@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/mettle-go/mettle/fetch"
@@ -52,7 +53,9 @@ func (b *bar) show(m moment) { b.now.Store(&m) }
 
 func (b *bar) status(m moment) { b.above("mettle: " + statusLine(m) + "\n") }
 
-func (b *bar) stopping(c fetch.Counts, grace time.Duration) { b.above(stopNotice(c, grace)) }
+func (b *bar) stopping(c fetch.Counts, grace time.Duration, s syscall.Signal) {
+	b.above(stopNotice(c, grace, s))
+}
 
 // above writes lines above the bar.
 func (b *bar) above(lines string) {
@@ -62,8 +65,11 @@ func (b *bar) above(lines string) {
 	}
 }
 
-func (b *bar) end(c fetch.Counts, took time.Duration) {
+func (b *bar) end(c fetch.Counts, took time.Duration, began bool) {
 	b.line.Abort(true)
 	b.pool.Wait()
-	fmt.Fprintf(b.w, "\rmettle: %s\n", summary(c, took))
+	io.WriteString(b.w, "\r")
+	if began {
+		fmt.Fprintf(b.w, "mettle: %s\n", summary(c, took))
+	}
 }

@@ -2,10 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mettle-go/mettle/fetch"
@@ -160,67 +159,17 @@ func (f *fetchCommand) run(cmd *cobra.Command, names []string) error {
 	c.Meter = new(fetch.Meter)
 	shared, piped := in.terminal || out.terminal(), (f.output == "" || f.output == "-") && isPipe(cmd.OutOrStdout())
 	shown := newMonitor(newView(f.progress, stderr, shared, piped), c.Meter.Counts, asked)
-	ctx, signals := onInterrupt(cmd.Context(), func() { shown.stopping(f.config.Grace) })
+	ctx, signals := onInterrupt(cmd.Context(), func(s syscall.Signal) { shown.stopping(f.config.Grace, s) })
 	c.Stop = signals.stop
 	counts, err := fetch.Run(ctx, c, in.source, out.Sink)
 	signals.close()
-	if cerr := out.close(); err == nil {
-		err = cerr
+	if cerr := out.close(); cerr != nil {
+		err = errors.Join(cerr, err) // results that are lost come first
 	}
-	shown.close(counts)
+	code := int(signals.code.Load())
+	shown.close(counts, err == nil || code != 0 || counts.Read > 0)
 	if f.progress != progressJSON {
 		out.after(stderr)
 	}
-	return outcome(counts, err, int(signals.code.Load()), out)
-}
-
-// leftOf is how much is still to do, as far as the list was read.
-func leftOf(c fetch.Counts) string {
-	if c.AllRead {
-		return number(c.Left())
-	}
-	return "more than " + number(c.Left())
-}
-
-// tooManyFailures says what is left to do, if anything is.
-func tooManyFailures(c fetch.Counts, resume string) *failure {
-	if c.AllRead && c.Left() == 0 {
-		return failed(exitBudget, "more failures than --max-failures allows")
-	}
-	return failed(exitBudget, "stopped by --max-failures, %s still to do", leftOf(c)).hinting("%s", resume)
-}
-
-// outcome turns the end of a run into that of the command.
-func outcome(c fetch.Counts, err error, interrupted int, out *output) error {
-	if f, ok := errors.AsType[*failure](err); ok {
-		return f
-	}
-	if e, ok := errors.AsType[*fetch.JournalError](err); ok {
-		f := badResults(out.name, out.journal.Len(), e)
-		if f.hint == "" {
-			f.hint = out.resume()
-		}
-		return f
-	}
-	if e, ok := errors.AsType[*fetch.SaveError](err); ok && interrupted == 0 {
-		return cannotSave(e, out.resume())
-	}
-	switch {
-	case err != nil && interrupted != 0:
-		return &failure{code: interrupted, hint: out.resume()}
-	case errors.Is(err, fetch.ErrFailures):
-		return tooManyFailures(c, out.resume())
-	case errors.Is(err, fetch.ErrTime):
-		return failed(exitTime, "out of time, %s still to do", leftOf(c)).hinting("%s", out.resume())
-	case errors.Is(err, fetch.ErrRead):
-		return cannotRead(inputOf(err), err)
-	case errors.Is(err, fetch.ErrWrite):
-		return failed(exitOutput, "%s", strings.TrimPrefix(err.Error(), "fetch: ")).hinting("%s", out.resume())
-	case err != nil:
-		return fmt.Errorf("fetch: %w", err)
-	}
-	if code := exitCode(c); code != exitOK {
-		return &failure{code: code}
-	}
-	return nil
+	return outcome(counts, err, code, f.allowed, out)
 }

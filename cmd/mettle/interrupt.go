@@ -24,8 +24,8 @@ type interrupt struct {
 // to accept.
 const stuckAfter = time.Second
 
-// onInterrupt waits for signals, and calls stopping after the first. The context it returns ends with the second.
-func onInterrupt(ctx context.Context, stopping func()) (context.Context, *interrupt) {
+// onInterrupt waits for signals, and calls stopping with the first. The context it returns ends with the second.
+func onInterrupt(ctx context.Context, stopping func(syscall.Signal)) (context.Context, *interrupt) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	over := make(chan struct{})
@@ -37,13 +37,14 @@ func onInterrupt(ctx context.Context, stopping func()) (context.Context, *interr
 		watching.Wait()
 		cancel(nil)
 	}
-	next := func() bool {
+	next := func() (s syscall.Signal, ok bool) {
 		select {
-		case s := <-signals:
-			i.code.Store(int32(exitSignal(s.(syscall.Signal))))
-			return true
+		case any := <-signals:
+			s = any.(syscall.Signal)
+			i.code.Store(int32(exitSignal(s)))
+			return s, true
 		case <-over:
-			return false
+			return 0, false
 		}
 	}
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -51,16 +52,17 @@ func onInterrupt(ctx context.Context, stopping func()) (context.Context, *interr
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	watching.Go(func() {
-		if !next() {
+		first, ok := next()
+		if !ok {
 			return
 		}
 		close(i.stop)
 		told := make(chan struct{})
 		go func() { // a stderr that nobody reads must not keep the next signals from being heard
 			defer close(told)
-			stopping()
+			stopping(first)
 		}()
-		if !next() {
+		if _, ok := next(); !ok {
 			<-told // before the summary
 			return
 		}

@@ -133,7 +133,8 @@ func TestFirstSignalLetsRunningRequestsFinish(t *testing.T) {
 	for _, tt := range []struct {
 		signal syscall.Signal
 		code   int
-	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}, {syscall.SIGHUP, 129}} {
+		now    string
+	}{{syscall.SIGINT, 130, "press Ctrl-C again"}, {syscall.SIGTERM, 143, "send SIGTERM again"}, {syscall.SIGHUP, 129, "send SIGTERM"}} {
 		if signal.Ignored(tt.signal) {
 			continue // this test runs under nohup, and so does what it starts
 		}
@@ -144,7 +145,7 @@ func TestFirstSignalLetsRunningRequestsFinish(t *testing.T) {
 		<-g.entered
 		<-g.entered
 		p.Process.Signal(tt.signal)
-		p.says("mettle: stopping, 2 running requests may finish within 1h0m0s\n", "hint: press Ctrl-C again to exit now\n")
+		p.says("mettle: stopping, 2 running requests may finish within 1h0m0s\n", "hint: "+tt.now+" to exit now\n")
 		close(g.release)
 		p.says("mettle: 2 ok, 0 failed"+someLeft, resumable)
 		p.ends(tt.code)
@@ -270,6 +271,24 @@ func TestClosedStdoutEndsWithCode6(t *testing.T) {
 	p := start(t, nil, w, "fetch", g.list(t, "/ok"))
 	w.Close()
 	p.says("mettle: 1 ok, 0 failed of 1 in ", "mettle: cannot write results to stdout: broken pipe\n")
+	p.ends(6)
+}
+
+// Who reads the results is gone before those come that ran at the stop: that they are lost matters more than the stop.
+func TestASignalDoesNotHideThatResultsAreLost(t *testing.T) {
+	g := newGate(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, w, "fetch", "-c", "1", "--grace", "1h", g.list(t, "/wait/1", "/wait/2"))
+	w.Close()
+	<-g.entered
+	p.Process.Signal(os.Interrupt)
+	p.says("mettle: stopping, 1 running request may finish", "hint: ")
+	r.Close()
+	close(g.release)
+	p.says("mettle: 1 ok, 0 failed"+someLeft, "mettle: cannot write results to stdout: broken pipe\n")
 	p.ends(6)
 }
 

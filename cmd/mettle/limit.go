@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -34,7 +33,7 @@ type allowance struct {
 func (a allowance) String() string {
 	switch {
 	case a.share > 0:
-		return fmt.Sprint(a.share*100) + "%"
+		return strconv.FormatFloat(a.share*100, 'g', 6, 64) + "%"
 	case a.failures > 0:
 		return strconv.Itoa(a.failures)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/mettle-go/mettle/fetch"
@@ -125,11 +126,20 @@ func cannotSave(e *fetch.SaveError, resume string) *failure {
 }
 
 func cannotWrite(name string, err error) *failure {
+	if dir := filepath.Dir(name); errors.Is(err, fs.ErrNotExist) && missing(dir) {
+		return failed(exitOutput, "cannot write results to %s: there is no directory %s", quoted(name), quoted(dir)).
+			hinting("make it with: mkdir -p %s", quoted(dir))
+	}
 	f := failed(exitOutput, "cannot write results to %s: %v", quoted(name), plainError(err))
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return f.hinting("free space, then run the same command again to go on")
 	}
 	return f
+}
+
+func missing(name string) bool {
+	_, err := os.Stat(name)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // writeAt is how many bytes of lines are kept back at most. A write is always of whole lines, so that who reads along

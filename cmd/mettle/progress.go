@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mettle-go/mettle/fetch"
@@ -25,8 +26,8 @@ type view interface {
 	period() time.Duration // between two calls of show; 0: none
 	show(m moment)
 	status(m moment) // somebody asks now
-	stopping(c fetch.Counts, grace time.Duration)
-	end(c fetch.Counts, took time.Duration) // the last call
+	stopping(c fetch.Counts, grace time.Duration, s syscall.Signal)
+	end(c fetch.Counts, took time.Duration, began bool) // the last call; what never began needs no summary
 }
 
 // newView returns the view of that kind. A bar needs a terminal that can move its cursor, and that it does not share with results or
@@ -97,30 +98,30 @@ func (m *monitor) moment() moment {
 	return now
 }
 
-// stopping says that the run is about to end early.
-func (m *monitor) stopping(grace time.Duration) {
+// stopping says that the run is about to end early, because of that signal.
+func (m *monitor) stopping(grace time.Duration, s syscall.Signal) {
 	m.with(func() {
 		m.halted = true
-		m.view.stopping(m.counts(), grace)
+		m.view.stopping(m.counts(), grace, s)
 	})
 }
 
-// close shows the final counts.
-func (m *monitor) close(c fetch.Counts) {
+// close shows the final counts of a run, unless it failed before it began.
+func (m *monitor) close(c fetch.Counts, began bool) {
 	close(m.over)
 	m.done.Wait()
-	m.with(func() { m.view.end(c, time.Since(m.begun)) })
+	m.with(func() { m.view.end(c, time.Since(m.begun), began) })
 }
 
 // quietView says only what follows from something that the user did.
 type quietView struct{ w io.Writer }
 
-func (v quietView) period() time.Duration           { return 0 }
-func (v quietView) show(moment)                     {}
-func (v quietView) end(fetch.Counts, time.Duration) {}
-func (v quietView) status(m moment)                 { fmt.Fprintf(v.w, "mettle: %s\n", statusLine(m)) }
-func (v quietView) stopping(c fetch.Counts, grace time.Duration) {
-	io.WriteString(v.w, stopNotice(c, grace))
+func (v quietView) period() time.Duration                 { return 0 }
+func (v quietView) show(moment)                           {}
+func (v quietView) end(fetch.Counts, time.Duration, bool) {}
+func (v quietView) status(m moment)                       { fmt.Fprintf(v.w, "mettle: %s\n", statusLine(m)) }
+func (v quietView) stopping(c fetch.Counts, grace time.Duration, s syscall.Signal) {
+	io.WriteString(v.w, stopNotice(c, grace, s))
 }
 
 // plainView writes a line from time to time, for logs.
@@ -128,8 +129,10 @@ type plainView struct{ quietView }
 
 func (v plainView) period() time.Duration { return 5 * time.Second }
 func (v plainView) show(m moment)         { v.status(m) }
-func (v plainView) end(c fetch.Counts, took time.Duration) {
-	fmt.Fprintf(v.w, "mettle: %s\n", summary(c, took))
+func (v plainView) end(c fetch.Counts, took time.Duration, began bool) {
+	if began {
+		fmt.Fprintf(v.w, "mettle: %s\n", summary(c, took))
+	}
 }
 
 // jsonView writes an object a second, for programs.
@@ -138,11 +141,11 @@ type jsonView struct {
 	stopped bool // by a signal
 }
 
-func (v *jsonView) period() time.Duration                  { return time.Second }
-func (v *jsonView) show(m moment)                          { v.write(m.counts, m.took, false) }
-func (v *jsonView) status(m moment)                        { v.show(m) }
-func (v *jsonView) end(c fetch.Counts, took time.Duration) { v.write(c, took, true) }
-func (v *jsonView) stopping(fetch.Counts, time.Duration)   { v.stopped = true }
+func (v *jsonView) period() time.Duration                                { return time.Second }
+func (v *jsonView) show(m moment)                                        { v.write(m.counts, m.took, false) }
+func (v *jsonView) status(m moment)                                      { v.show(m) }
+func (v *jsonView) end(c fetch.Counts, took time.Duration, _ bool)       { v.write(c, took, true) }
+func (v *jsonView) stopping(fetch.Counts, time.Duration, syscall.Signal) { v.stopped = true }
 
 func (v *jsonView) write(c fetch.Counts, took time.Duration, final bool) {
 	json.NewEncoder(v.w).Encode(struct { // nobody is there to hear of an error on stderr

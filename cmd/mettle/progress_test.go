@@ -37,9 +37,9 @@ func TestProgressOverTime(t *testing.T) {
 			var out bytes.Buffer
 			m := newMonitor(newView(kind, &out, false, false), halfway, nil)
 			time.Sleep(12 * time.Second)
-			m.stopping(10 * time.Second)
+			m.stopping(10*time.Second, syscall.SIGINT)
 			time.Sleep(300 * time.Millisecond)
-			m.close(finished())
+			m.close(finished(), true)
 			if got := out.String(); got != want {
 				t.Errorf("%s shows\n%swant\n%s", kind, got, want)
 			}
@@ -52,8 +52,8 @@ func TestJSONProgressIsOneObjectASecond(t *testing.T) {
 		var out bytes.Buffer
 		m := newMonitor(newView(progressJSON, &out, false, false), halfway, nil)
 		time.Sleep(2500 * time.Millisecond)
-		m.stopping(10 * time.Second)
-		m.close(finished())
+		m.stopping(10*time.Second, syscall.SIGINT)
+		m.close(finished(), true)
 		lines := strings.SplitAfter(out.String(), "\n")
 		want := `{"elapsed_ms":2000,"read":5000,"before":0,"all_read":false,"ok":1204,"failed":12,"left":3784,"kinds":{"status":12},` +
 			`"attempts":1300,"bytes":9,"running":64,"waiting":3720,"resting":3,"offline":false,"stopping":false,"final":false}` + "\n"
@@ -135,7 +135,7 @@ func TestBarTakesBackTheRowsOfAWiderLine(t *testing.T) {
 	if got := drawn(30); !strings.HasPrefix(got, "\r  ?%") {
 		t.Errorf("after a line above it draws %q", got)
 	}
-	b.end(finished(), 0)
+	b.end(finished(), 0, true)
 }
 
 func TestDrawing(t *testing.T) {
@@ -200,9 +200,9 @@ func TestBarDrawsAndGoes(t *testing.T) {
 		time.Sleep(time.Second)
 		asked <- syscall.SIGUSR1
 		synctest.Wait()
-		m.stopping(5 * time.Second)
+		m.stopping(5*time.Second, syscall.SIGINT)
 		time.Sleep(time.Second)
-		m.close(finished())
+		m.close(finished(), true)
 		got := out.String()
 		for _, want := range []string{
 			" 24% [==>----------] 1,216 of 5,000, 12 failed, 64 active, 3 hosts resting, 0:00\n",
@@ -227,7 +227,7 @@ func TestBarDrawsAndGoes(t *testing.T) {
 		if len(drawn) < 10 {
 			t.Errorf("the bar was drawn %d times in 2s", len(drawn))
 		}
-		m.view.stopping(finished(), 0) // too late for the bar, but not lost
+		m.view.stopping(finished(), 0, syscall.SIGINT) // too late for the bar, but not lost
 		if !strings.HasSuffix(out.String(), "\rmettle: stopping, nothing is running\n") {
 			t.Error("a notice after the end is lost")
 		}
@@ -247,7 +247,7 @@ func TestStatusWhenAsked(t *testing.T) {
 			m := newMonitor(newView(kind, &out, false, false), halfway, asked)
 			time.Sleep(500 * time.Millisecond)
 			asked <- syscall.SIGUSR1
-			m.close(fetch.Counts{})
+			m.close(fetch.Counts{}, true)
 			if got := out.String(); !strings.HasPrefix(got, want) || kind == progressNone && got != want {
 				t.Errorf("%s says %q, want %q", kind, got, want)
 			}
@@ -286,8 +286,13 @@ func TestWording(t *testing.T) {
 	if got, want := summary(halfway(), time.Hour), "1,204 ok, 12 failed (12 status), 3,784 still to do of 5,000 read so far in 1h0m0s"; got != want {
 		t.Errorf("summary is %q, want %q", got, want)
 	}
-	if got, want := stopNotice(fetch.Counts{Running: 1}, time.Second), "mettle: stopping, 1 running request may finish within 1s\nhint: press Ctrl-C again to exit now\n"; got != want {
-		t.Errorf("notice is %q, want %q", got, want)
+	for s, again := range map[syscall.Signal]string{
+		syscall.SIGINT: "press Ctrl-C again", syscall.SIGTERM: "send SIGTERM again", syscall.SIGHUP: "send SIGTERM",
+	} {
+		want := "mettle: stopping, 1 running request may finish within 1s\nhint: " + again + " to exit now\n"
+		if got := stopNotice(fetch.Counts{Running: 1}, time.Second, s); got != want {
+			t.Errorf("notice of %v is %q, want %q", s, got, want)
+		}
 	}
 	for format, want := range map[string]string{nameFirst: "c 3,000, a 2, b 2", countFirst: "3,000 c, 2 a, 2 b"} {
 		if got := tally(map[string]int64{"b": 2, "a": 2, "c": 3000}, format); got != want {

@@ -80,7 +80,12 @@ func newHelp() *cobra.Command {
 }
 
 func unknownCommand(root *cobra.Command, name string) error {
-	return failed(exitUsage, "%s is not a command, want %s", quoted(name), oneOf(commandNames(root)))
+	known := commandNames(root)
+	f := failed(exitUsage, "%s is not a command, want %s", quoted(name), oneOf(known))
+	if near := nearest(name, known); near != "" {
+		f.hint = "did you mean " + near + "?"
+	}
+	return f
 }
 
 func commandNames(root *cobra.Command) []string {
@@ -108,11 +113,15 @@ func badFlag(cmd *cobra.Command, err error) error {
 		return failed(exitUsage, "--%s is %s, %v", e.GetFlag().Name, quoted(e.GetValue()), e.Unwrap())
 	}
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		name := "--" + e.GetSpecifiedName()
-		if e.GetSpecifiedShortnames() != "" {
-			name = "-" + e.GetSpecifiedName()
+		name, given := "--"+e.GetSpecifiedName(), e.GetSpecifiedName()
+		if short := e.GetSpecifiedShortnames(); short != "" {
+			name, given = "-"+given, short // all of them: perhaps it is only a dash that is missing
 		}
-		return failed(exitUsage, "%s is not a flag of %s, see %[2]s --help", name, cmd.CommandPath())
+		f := failed(exitUsage, "%s is not a flag of %s, see %[2]s --help", name, cmd.CommandPath())
+		if near := nearFlag(cmd, given); near != "" {
+			f.hint = "did you mean --" + near + "?"
+		}
+		return f
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return failed(exitUsage, "--%s has no value, want --%[1]s %s", e.GetFlag().Name, metavar(e.GetFlag()))

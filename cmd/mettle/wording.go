@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mettle-go/mettle/fetch"
@@ -50,13 +51,20 @@ func pauses(c fetch.Counts) string {
 	return s
 }
 
-// stopNotice says what happens after the first Ctrl-C.
-func stopNotice(c fetch.Counts, grace time.Duration) string {
+// stopNotice says what happens after the first signal, which was s.
+func stopNotice(c fetch.Counts, grace time.Duration, s syscall.Signal) string {
 	if c.Running == 0 {
 		return "mettle: stopping, nothing is running\n"
 	}
-	return fmt.Sprintf("mettle: stopping, %s may finish within %s\nhint: press Ctrl-C again to exit now\n",
-		plural(c.Running, "running request"), short(grace))
+	again := "press Ctrl-C again"
+	switch s {
+	case syscall.SIGTERM:
+		again = "send SIGTERM again"
+	case syscall.SIGHUP:
+		again = "send SIGTERM" // the terminal is gone, and kill sends that
+	}
+	return fmt.Sprintf("mettle: stopping, %s may finish within %s\nhint: %s to exit now\n",
+		plural(c.Running, "running request"), short(grace), again)
 }
 
 // How a tally writes a name and its count.
