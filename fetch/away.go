@@ -11,7 +11,7 @@ const (
 	backAtOnce = 256
 	// shareOfWindow is the part of the window that such a host may have.
 	shareOfWindow = 16
-	// lookEvery bounds how often all hosts are looked at.
+	// lookEvery bounds how often all hosts are looked at, and is how often requests that wait for their hedge are.
 	lookEvery = 100 * time.Millisecond
 	// futileWindows is how many windows of items are read on to find one for a host that is not behind already. It bounds the file where
 	// there is none to find.

@@ -71,3 +71,30 @@ func TestAHedgedAttemptIsForgivenOnce(t *testing.T) {
 		}
 	})
 }
+
+// Near the end of a list nothing else may happen that would let a hedge come which was put off.
+func TestAHedgeThatHadToWaitComesByItself(t *testing.T) {
+	for name, tc := range map[string]struct {
+		urls []string
+		c    Config
+		most time.Duration
+	}{
+		"for the budget": {many(20, "http://host%d.test/"), Config{}, 12 * time.Second},
+		"for the host":   {many(2, "http://a.test/%d"), Config{HostRate: 0.25}, 16 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := new(counter).serve(func(r *http.Request, n int, _ time.Duration) (*http.Response, error) {
+				if n == 1 && !napped(r, time.Minute) {
+					return nil, r.Context().Err()
+				}
+				return answer(r, 200, "x"), nil
+			})
+			begin := time.Now()
+			tc.c.Hedge, tc.c.Timeout = time.Second, 2*time.Minute
+			fetchAll(t, tc.c, w, tc.urls...)
+			if took := time.Since(begin); took > tc.most {
+				t.Errorf("%s: took %v", name, took)
+			}
+		})
+	}
+}

@@ -256,6 +256,12 @@ func (f *run) due(now clock.Instant) (at clock.Instant, ok bool) {
 			at, ok = next, true
 		}
 	}
+	if len(f.slow) > 0 && f.running < f.cfg.Concurrency && !f.stopped {
+		// They wait for the hedges' budget or for their host, which time alone may change.
+		if next := now.Add(lookEvery); !ok || next < at {
+			at, ok = next, true
+		}
+	}
 	if f.wakeAt != never && (!ok || f.wakeAt < at) {
 		at, ok = f.wakeAt, true
 	}
