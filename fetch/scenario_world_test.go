@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"hash/maphash"
 	"io"
 	"math/rand/v2"
@@ -39,12 +40,14 @@ type worldHost struct {
 	running  int
 	from, to time.Time // of the hold that the last answer asked for
 	answers  int
-	recent   []time.Time // answers of the last second
+	failed   map[string]int // how often, by path
+	recent   []time.Time    // answers of the last second
 	starts   []time.Time
 }
 
 var worldKinds = []string{
 	"good", "good", "good", "slow", "dead", "gone", "dark", "busy", "never", "held", "cut", "flaky", "moving", "missing", "broken", "updown", "odd",
+	"healing", "picky", "fickle", "ping", "pong", "resting",
 }
 
 func (w *world) fault(format string, args ...any) {
@@ -174,6 +177,35 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	case "never":
 		code = 429
+	case "picky": // about some URLs
+		if crc32.ChecksumIEEE([]byte(r.URL.Path))%8 == 0 {
+			code = 429
+		}
+	case "fickle":
+		if w.chance(0.2) {
+			code = 429
+		}
+	case "resting":
+		if w.chance(0.3) {
+			code = []int{429, 503}[w.draw.IntN(2)]
+			hold(time.Duration(1+w.draw.IntN(20)) * time.Second)
+		}
+	case "healing": // each URL by itself
+		if h.failed == nil {
+			h.failed = make(map[string]int)
+		}
+		if nature := crc32.ChecksumIEEE([]byte(r.URL.Path)); h.failed[r.URL.Path] < int(nature%5) {
+			h.failed[r.URL.Path]++
+			if nature>>16%2 == 0 {
+				return fail(io.ErrUnexpectedEOF)
+			}
+			code = 500
+		}
+	case "ping", "pong": // to and fro
+		if w.chance(0.6) {
+			code = 302
+			header.Set("Location", fmt.Sprintf("http://%s%d.test%s", map[string]string{"ping": "pong", "pong": "ping"}[kind], w.draw.IntN(3), r.URL.Path))
+		}
 	case "held":
 		if h.answers%40 == 1 {
 			code = []int{429, 503}[w.draw.IntN(2)]
