@@ -30,7 +30,7 @@ type Config struct {
 	// MaxHint is the longest wait that a server may ask for by Retry-After. A longer one fails the URL. 0 means 5 min.
 	MaxHint time.Duration
 	// Park and MaxPark bound for how long a host is left alone when its requests fail one after the other: Park at
-	// first, then twice as long each time up to MaxPark. 0 means 1 s and 30 s.
+	// first, then twice as long each time up to MaxPark; the same where they are answered 429 one after the other. 0 means 1 s and 30 s.
 	Park, MaxPark time.Duration
 	// Patience is for how long the URLs of a host that stays down wait for it. After that they are tried as if each
 	// were alone, until a request to the host succeeds. 0 means 2 min.

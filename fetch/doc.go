@@ -26,10 +26,11 @@
 //   - Config.PerHost bounds its requests at a time.
 //   - After an answer 429 or 503 with Retry-After, no request to the host is begun until that time is over. A hint longer than Config.MaxHint
 //     fails that one URL and holds nobody.
-//   - After two answers 429 in a row, or three among eight, requests to the host begin a gap apart: 50 ms at first, twice as much each time that requests
-//     begun since get more of them, up to Config.MaxPark. Without Retry-After the host is also left alone for as long, and at least for Config.Park. Only
-//     answers 2xx after a time without, of a second and ten gaps at least, make the gap smaller, by a quarter each time. A 429 uses up no attempt where
-//     the host was asked for anything else since the item's last one, up to three times Config.Attempts for an item. What has said nothing but 429 for
+//   - When more than a quarter of a host's answers are 429, or five in a row, its requests begin a gap apart: 50 ms at first, then twice as much
+//     each time, up to Config.Park. Answers 2xx make the gap smaller again after a second with few 429. Where twice the gap does not mean fewer of them, the
+//     host refuses for other reasons than the speed, and is asked as before. While nothing but 429 comes, the host is also left alone, for Config.Park
+//     and then twice as long each time, up to Config.MaxPark. A 429 uses up no attempt where the host was asked for anything else since the item's
+//     last one, up to three times Config.Attempts for an item, or twenty times where the host says 429 most of the time. What has said nothing else for
 //     Config.Patience is treated like a host that is down.
 //   - When request after request fails, the host is parked: nothing is sent to it for a while, then one probe, and so on with
 //     longer whiles until a probe succeeds. Waiting uses up no attempt, nor do these probes. If it is a URL which had failed before that succeeds, such URLs take

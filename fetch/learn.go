@@ -21,7 +21,7 @@ func (f *run) learn(l *leg) (spared bool) {
 		if l.status == http.StatusTooManyRequests {
 			spared = f.limited(l)
 		} else if l.status != 0 {
-			h.pace.answered(l.err == nil && l.status/100 == 2, l.ended)
+			h.pace.answered(l.err == nil && l.status/100 == 2, l.ticket.volley, f.cfg.Park, l.ended)
 		}
 	case l.cutOff():
 		l.streak, l.doubtful = f.network.failed(h.name, l.ended)
@@ -54,24 +54,30 @@ func (l *leg) account() *account {
 func (f *run) limited(l *leg) (spared bool) {
 	a, h := l.account(), l.host
 	obstinate := h.pace.obstinate(l.ended, f.cfg.Patience)
-	h.pace.limited(l.ended)
+	h.pace.insists(l.ended)
 	if l.hint > f.cfg.MaxHint {
 		return false
 	}
-	// Where the others get through time and again, it is not the host that this one has too much of.
-	private := a.limited >= 2 && h.pace.oks != a.oks
+	// Where most get through time and again, it is not the host that this one has too much of. Where few do, it may take many turns.
+	refusing, turns := h.pace.refusing(), 3
+	private := !refusing && a.limited >= 2 && h.pace.oks != a.oks
+	if refusing {
+		turns = 20
+	}
 	a.limited++
 	a.oks = h.pace.oks
 	if obstinate {
 		return false
 	}
-	if !private && h.pace.strike(l.ticket.volley, f.cfg.MaxPark, l.ended) && l.hint == 0 {
-		f.hold(h, l.ended, max(h.pace.gap, f.cfg.Park))
+	if !private {
+		if rest := h.pace.limited(l.ticket.volley, f.cfg.Park, f.cfg.MaxPark, l.ended); rest > 0 && l.hint == 0 {
+			f.hold(h, l.ended, rest)
+		}
 	}
 	// Whatever else the host was asked since this item's last 429 may have been what was too much.
 	company := l.begun-1 > a.asked || h.begun != l.begun
 	a.asked = h.begun
-	return company && a.limited <= 3*f.cfg.Attempts
+	return company && a.limited <= turns*f.cfg.Attempts
 }
 
 // verdict is what the request means for its host as a whole.

@@ -227,7 +227,7 @@ func (f *run) askable(h *host, now clock.Instant) (ok bool, at clock.Instant) {
 	if until := h.held.until(); now < until {
 		return false, until
 	}
-	if h.pace.gap > 0 && !h.pace.quiet(now) {
+	if !h.pace.quiet(now) {
 		return false, max(now, h.starts.next(f.gap(h, now)))
 	}
 	if h.down && now.Sub(h.downSince) >= f.cfg.Patience {

@@ -2,7 +2,7 @@ package fetch
 
 import (
 	"fmt"
-	"math/bits"
+	"iter"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -15,99 +15,180 @@ import (
 
 // A told is something that a paced host said, for the model to think about.
 type told struct {
-	at       clock.Instant
-	status   int
-	lastSeen int // how many strikes there had been when its request began
+	at     clock.Instant
+	status int
+	volley int // how often the host had been spared when the request began
 }
 
-// expectedGap reads the whole story and tells what the gap is after it.
-func expectedGap(story []told, most time.Duration) time.Duration {
-	gap, strikes := 0.0, 0
-	var calm clock.Instant
-	for i, s := range story {
-		switch {
-		case s.status == 429:
-			if s.lastSeen == strikes && together(story[:i+1]) {
-				strikes++
-				gap = min(max(gap*2, 0.050), most.Seconds())
-				calm = s.at
-			}
-		case s.status == 200 && gap > 0 && s.at.Sub(calm).Seconds() >= max(1, 10*gap):
-			if gap *= 0.75; gap < 0.025 {
-				gap = 0
-			}
-			calm = s.at
-		}
-	}
-	return time.Duration(gap * 1e9)
+// A paceModel is the rule of a pace in other words: it keeps what was said and looks at all of it again each time.
+type paceModel struct {
+	gap, small  time.Duration
+	spared      int
+	said        []told // that is news, since the gap was last changed or found right
+	row         []told
+	rest        time.Duration
+	level       clock.Instant
+	experiments []experiment // of which the last one counts
+	usual       float64
+	until       clock.Instant
 }
 
-// together reports whether the 429 at the end of the story is the second in a row, or the third of the last eight answers.
-func together(story []told) bool {
-	last := story[max(0, len(story)-8):]
+// An experiment is a gap with the share of 429 that it had.
+type experiment struct {
+	gap   time.Duration
+	share float64
+}
+
+func (m *paceModel) share() float64 {
 	n := 0
-	for _, s := range last {
+	for _, s := range m.said {
 		if s.status == 429 {
 			n++
 		}
 	}
-	return n >= 3 || len(last) > 1 && last[len(last)-2].status == 429
+	return float64(n) / float64(len(m.said))
+}
+
+func (m *paceModel) change(gap time.Duration, at clock.Instant) {
+	if gap < time.Millisecond {
+		gap = 0
+	}
+	m.gap, m.said, m.level = gap, nil, at
+}
+
+func (m *paceModel) double(park time.Duration, at clock.Instant) {
+	if last := m.last(); len(m.said) >= 8 && m.share() >= last.share*4/3 {
+		m.experiments = append(m.experiments, experiment{m.gap, m.share()})
+	}
+	m.spared++
+	m.small = m.gap
+	m.change(min(max(50*time.Millisecond, 2*m.gap), park), at)
+}
+
+func (m *paceModel) last() experiment {
+	if len(m.experiments) == 0 {
+		return experiment{gap: time.Hour}
+	}
+	return m.experiments[len(m.experiments)-1]
+}
+
+// hear takes in what the host said, and returns for how long to leave it alone.
+func (m *paceModel) hear(s told, park, most time.Duration) time.Duration {
+	if s.volley != m.spared {
+		return 0
+	}
+	if s.at >= m.until {
+		m.usual = 0
+	}
+	m.said = append(m.said, s)
+	if s.status != 429 {
+		m.row, m.rest = nil, 0
+	} else if m.row = append(m.row, s); len(m.row) >= int(5/(1-m.usual)) {
+		if len(m.row) == int(5/(1-m.usual)) {
+			m.double(park, s.at)
+		} else {
+			m.spared++
+		}
+		m.rest = min(max(park, m.rest*2), most)
+		return m.rest
+	}
+	share, last := m.share(), m.last()
+	quiet := s.at.Sub(m.level) >= time.Second
+	switch {
+	case len(m.said) < 8:
+	case share <= m.usual+(1-m.usual)*0.25 && (s.status != 200 || !quiet):
+	case share <= m.usual+(1-m.usual)*0.25:
+		m.experiments = nil
+		if share <= m.usual && m.gap/2 > m.small {
+			m.change(m.gap/2, s.at)
+		} else {
+			m.change(m.gap/4*3, s.at)
+		}
+	case m.gap > last.gap && share <= 0.75 && share > last.share*0.75 && share < last.share*4/3:
+		if s.status == 200 {
+			m.usual, m.until = share, s.at.Add(time.Minute)
+			m.small, m.experiments = 0, nil
+			m.change(last.gap, s.at)
+		}
+	default:
+		m.double(park, s.at)
+	}
+	return 0
 }
 
 // A checkedPace is what the model is compared with: the pace itself, or one with a fault in it.
 type checkedPace interface {
-	hear(told, time.Duration) (gap time.Duration)
+	hear(s told, park, most time.Duration) (gap, rest time.Duration)
 }
 
 type realPace struct{ pace }
 
-func (p *realPace) hear(s told, most time.Duration) time.Duration {
+func (p *realPace) hear(s told, park, most time.Duration) (gap, rest time.Duration) {
 	if s.status == 429 {
-		p.limited(s.at)
-		p.strike(uint64(s.lastSeen), most, s.at)
+		rest = p.limited(uint64(s.volley), park, most, s.at)
 	} else {
-		p.answered(s.status == 200, s.at)
+		p.answered(s.status == 200, uint64(s.volley), park, s.at)
 	}
-	return p.gap
+	return p.gap, rest
 }
 
-// checkPace tells a pace a random story and returns what is wrong with its gaps.
+// checkPace tells a pace a random story and returns what is wrong with what it makes of it. The first byte is how often the host says 429.
 func checkPace(p checkedPace, data []byte, begin clock.Instant) error {
-	const most = 3 * time.Second
-	var story []told
-	now, strikes, gap := begin, 0, time.Duration(0)
-	for i, b := range data {
-		now = now.Add(time.Duration(b>>4) * time.Duration(b>>4) * (50*time.Millisecond + 7*time.Microsecond))
-		s := told{at: now, status: []int{429, 200, 200, 500}[b&3], lastSeen: max(0, strikes-int(b>>2&3)/3)}
-		story = append(story, s)
-		if s.status == 429 && s.lastSeen == strikes && together(story) {
-			strikes++
+	const park, most = time.Second, 10 * time.Second
+	if len(data) == 0 {
+		return nil
+	}
+	var m paceModel
+	now, gap, often := begin, time.Duration(0), data[0]
+	for i, b := range data[1:] {
+		now = now.Add(time.Duration(b>>5) * time.Duration(b>>5) * (40*time.Millisecond + 7*time.Microsecond))
+		s := told{at: now, status: 200, volley: m.spared}
+		switch {
+		case b*37 < often:
+			s.status = 429
+		case b%16 == 1:
+			s.status = 500
+		case b%16 == 2:
+			s.volley--
 		}
-		before := gap
-		gap = p.hear(s, most)
-		if want := expectedGap(story, most); gap.Round(time.Millisecond) != want.Round(time.Millisecond) {
-			return fmt.Errorf("step %d: gap %v, want %v", i, gap, want)
+		before, spared := gap, m.spared
+		want := m.hear(s, park, most)
+		var rest time.Duration
+		gap, rest = p.hear(s, park, most)
+		if gap != m.gap || rest != want {
+			return fmt.Errorf("step %d, a %d: gap %v and rest %v, want %v and %v", i, s.status, gap, rest, m.gap, want)
 		}
-		if gap < before && s.status != 200 || gap != 0 && gap < leastGap || gap > most {
-			return fmt.Errorf("step %d: gap %v after %v and a %d", i, gap, before, s.status)
+		if gap < before && s.status != 200 || gap != 0 && gap < leastGap || gap > park || rest > most || (rest > 0 || gap > before) && m.spared == spared {
+			return fmt.Errorf("step %d: gap %v after %v, rest %v and a %d", i, gap, before, rest, s.status)
 		}
 	}
 	return nil
 }
 
-func FuzzPace(f *testing.F) {
-	f.Add([]byte{0, 0, 0xf1, 0xf1, 0xf1})
-	r := rand.New(rand.NewPCG(1, 2))
-	for range 100 {
-		b := make([]byte, 200)
-		for i := range b {
-			b[i] = byte(r.Uint32())
+// stories are random ones, of hosts that say 429 more and more often.
+func stories(n int, seed uint64) iter.Seq[[]byte] {
+	r := rand.New(rand.NewPCG(seed, 2))
+	return func(yield func([]byte) bool) {
+		for i := range n {
+			b := make([]byte, 300)
+			for i := range b {
+				b[i] = byte(r.Uint32())
+			}
+			b[0] = byte(i * 256 / n)
+			if !yield(b) {
+				return
+			}
 		}
+	}
+}
+
+func FuzzPace(f *testing.F) {
+	for b := range stories(100, 1) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, begin := range []clock.Instant{0, -1 << 59} {
-			if err := checkPace(&realPace{}, data[:min(len(data), 500)], begin); err != nil {
+			if err := checkPace(&realPace{}, data[:min(len(data), 1000)], begin); err != nil {
 				t.Error(err)
 			}
 		}
@@ -120,35 +201,41 @@ type faultyPace struct {
 	fault string
 }
 
-func (p *faultyPace) hear(s told, most time.Duration) time.Duration {
+func (p *faultyPace) hear(s told, park, most time.Duration) (gap, rest time.Duration) {
 	switch p.fault {
 	case "an error page counts as good":
 		s.status = map[int]int{429: 429, 200: 200, 500: 200}[s.status]
-	case "every 429 strikes":
-		s.lastSeen = int(p.volley)
+	case "every answer is news":
+		s.volley = int(p.volley)
 	case "no quiet is needed":
-		p.calm -= clock.Instant(time.Hour)
-	case "one 429 among others strikes":
-		p.recent |= 2
-	case "long ago is of late":
-		if s.status == 429 && bits.OnesCount8(p.recent) > 0 {
-			p.recent |= 1
-		}
+		p.level -= clock.Instant(time.Hour)
+	case "a row never ends":
+		defer func(row int) { p.row = max(p.row, row) }(p.row)
+	case "rests do not grow":
+		p.rest = 0
+	case "the usual is forgotten":
+		p.usual = 0
+	case "the usual is never forgotten":
+		p.usualUntil = s.at.Add(time.Hour)
+	case "no experiment ends":
+		p.base = p.gap
+	case "an experiment is never forgotten":
+		defer func(before float64) { p.before = max(p.before, before) }(p.before)
+	case "what was too small is tried again at once":
+		p.small = 0
 	case "no bound":
-		most *= 2
+		park *= 2
 	}
-	return p.realPace.hear(s, most)
+	return p.realPace.hear(s, park, most)
 }
 
 func TestThePaceModelFindsFaults(t *testing.T) {
-	for _, fault := range []string{"an error page counts as good", "every 429 strikes", "no quiet is needed", "one 429 among others strikes", "long ago is of late", "no bound"} {
-		r := rand.New(rand.NewPCG(3, 4))
+	for _, fault := range []string{
+		"an error page counts as good", "every answer is news", "no quiet is needed", "a row never ends", "rests do not grow", "the usual is forgotten",
+		"the usual is never forgotten", "no experiment ends", "an experiment is never forgotten", "what was too small is tried again at once", "no bound",
+	} {
 		found := false
-		for range 200 {
-			b := make([]byte, 200)
-			for i := range b {
-				b[i] = byte(r.Uint32())
-			}
+		for b := range stories(500, 3) {
 			found = found || checkPace(&faultyPace{fault: fault}, b, 0) != nil
 		}
 		if !found {
@@ -211,7 +298,7 @@ func TestAFastErrorPageNeverSpeedsAHostUp(t *testing.T) {
 		})
 		fetchAll(t, Config{}, w, many(400, "http://a.test/%d")...)
 		asked := c.asked["a.test"]
-		for i := 9; i < len(asked); i++ { // after the first volley
+		for i := 8 + longRow; i < len(asked); i++ { // after the first volley, and those that took the places of the first in the row
 			if asked[i] < time.Second || asked[i]-asked[i-1] < firstGap-grain {
 				t.Fatalf("request %d came at %v, %v after the one before; want a hold of 1s, then gaps of %v", i, asked[i], asked[i]-asked[i-1], firstGap)
 			}
@@ -245,48 +332,6 @@ func TestAHostIsForgivenAfterQuiet(t *testing.T) {
 			t.Errorf("the last request began at %v, want some seconds of gaps and then none", last)
 		}
 	})
-}
-
-// limit admits n requests a second, as servers do: it counts anew each second.
-func limit(n int) func(at time.Duration) bool {
-	second, used := time.Duration(-1), 0
-	return func(at time.Duration) bool {
-		if s := at.Truncate(time.Second); s != second {
-			second, used = s, 0
-		}
-		used++
-		return used <= n
-	}
-}
-
-func TestAHostWithALimitGivesAllItsURLsInTheEnd(t *testing.T) {
-	for _, n := range []int{2, 5, 40} {
-		synctest.Test(t, func(t *testing.T) {
-			var c counter
-			var mu sync.Mutex
-			admits, refused := limit(n), 0
-			w := c.serve(func(r *http.Request, _ int, at time.Duration) (*http.Response, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				if !admits(at) {
-					refused++
-					return answer(r, 429, ""), nil
-				}
-				return answer(r, 200, "ok"), nil
-			})
-			urls := many(100*n, "http://a.test/%d")
-			for u, r := range fetchAll(t, Config{Attempts: 3}, w, urls...) {
-				if !r.OK {
-					t.Errorf("%d a second: %s: %v after %d attempts", n, u, r.Error, len(r.Attempts))
-				}
-			}
-			took := c.asked["a.test"][len(c.asked["a.test"])-1]
-			t.Logf("%d a second, %d URLs: %v, %d answers 429", n, len(urls), took, refused)
-			if refused < 5 || refused > len(urls) || took > 400*time.Second {
-				t.Errorf("%d a second: %d of %d requests were refused, and it took %v; 100s are needed", n, refused, len(urls)+refused, took)
-			}
-		})
-	}
 }
 
 func TestAURLThatIsAlwaysLimitedFailsAloneAndSoon(t *testing.T) {

@@ -91,7 +91,7 @@ func (f *run) sweep() {
 	}
 	now := clock.Now()
 	for name, h := range f.hosts {
-		spared := now < h.held.until() || now < h.starts.next(f.hostEvery) || h.pace.gap > 0 && !h.pace.quiet(now) ||
+		spared := now < h.held.until() || now < h.starts.next(f.hostEvery) || !h.pace.quiet(now) ||
 			h.down && now.Sub(h.downSince) < f.cfg.Patience
 		if h.tasks == 0 && h.running == 0 && h.away() == 0 && !h.listed && !h.alarmed && !spared {
 			delete(f.hosts, name)
