@@ -186,6 +186,7 @@ func TestSecondSignalExitsNow(t *testing.T) {
 }
 
 func TestASignalThatComesTooLateChangesNothing(t *testing.T) {
+	t.Parallel()
 	g := newGate(t)
 	var out strings.Builder
 	p := start(t, nil, &out, "fetch", "--progress", "json", g.list(t, "/wait"))
@@ -220,6 +221,7 @@ func TestSignalWhileStdinSaysNothing(t *testing.T) {
 }
 
 func TestSecondSignalEndsAWriteThatHangs(t *testing.T) {
+	t.Parallel()
 	g := newGate(t)
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -24,10 +24,8 @@ import (
 	"github.com/mettle-go/mettle/fetch"
 )
 
-const (
-	kills    = 20   // of one run, before it may come to its end
-	killURLs = 3000 // in its list
-)
+// kills is how often a run is killed before it may come to its end.
+const kills = 20
 
 // A ledger is a server that counts requests by URL. Of its paths, /ok answers, /gone is 404, /cut breaks off at first, and /big time and again, but has
 // ranges. A request that a killed run has sent may take until later runs to be heard, and proves nothing of these: it is not counted.
@@ -140,18 +138,19 @@ func (l *ledger) requests(path string) int {
 // However often a run is killed, and wherever its last line breaks off, in the end every URL has one line, no line was lost, and what had a
 // line was not requested again. A body that has a line is whole.
 func TestKilledRunsGoOn(t *testing.T) {
-	for _, bodies := range []bool{false, true} {
+	for bodies, size := range map[bool]int{false: 3000, true: 1000} { // each body waits for the disk
 		t.Run(fmt.Sprintf("bodies=%v", bodies), func(t *testing.T) {
+			t.Parallel()
 			l := newLedger(t)
 			var urls []string
-			for i := range killURLs {
+			for i := range size {
 				kind := []string{"ok", "ok", "gone", "ok", "cut"}[i%5]
-				if bodies && i%100 == 0 { // without a file there is nothing to go on with
+				if bodies && i%50 == 0 { // without a file there is nothing to go on with
 					kind = "big"
 				}
 				urls = append(urls, fmt.Sprintf("%s/%s/%d", l.URL, kind, i))
 			}
-			k := killing{ledger: l, t: t, dir: t.TempDir(), draw: rand.New(rand.NewPCG(1, 6)), final: make(map[string]int)}
+			k := killing{ledger: l, t: t, dir: dirInMemory(t), draw: rand.New(rand.NewPCG(1, 6)), most: 2 * size / kills, final: make(map[string]int)}
 			k.out = filepath.Join(k.dir, "out.jsonl")
 			list := filepath.Join(k.dir, "urls.txt")
 			if err := os.WriteFile(list, []byte(strings.Join(urls, "\n")), 0o666); err != nil {
@@ -185,6 +184,16 @@ func TestKilledRunsGoOn(t *testing.T) {
 	}
 }
 
+// dirInMemory is a directory without a disk to wait for, if there is one: a kill, unlike a power cut, loses nothing that was written.
+func dirInMemory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "mettle-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // A killing is a run that is killed again and again.
 type killing struct {
 	*ledger
@@ -194,6 +203,7 @@ type killing struct {
 	out    string
 	bodies string // where they are saved; "" if they are not
 	draw   *rand.Rand
+	most   int            // requests before a kill
 	had    []byte         // what whole lines the file had
 	final  map[string]int // requests for the paths that have a line, when they were first seen to have it
 	torn   int
@@ -201,7 +211,7 @@ type killing struct {
 
 // kill starts the run, kills it at a random moment, and now and then tears its last line.
 func (k *killing) kill() {
-	n := k.draw.IntN(2 * killURLs / kills)
+	n := k.draw.IntN(k.most)
 	if k.draw.IntN(10) == 0 {
 		n = 0 // while it still reads its file
 	}

@@ -22,6 +22,7 @@ func TestCommandsOfTheChaosPaper(t *testing.T) {
 		{"python", []string{"python3", "-c"}, nil},
 	} {
 		t.Run(tt.language, func(t *testing.T) {
+			t.Parallel()
 			for _, tool := range append(tt.needs, tt.run[0]) {
 				if _, err := exec.LookPath(tool); err != nil {
 					t.Skip(err)
