@@ -60,8 +60,8 @@ func (j *Journal) withoutTaken(ctx context.Context, taken int) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	syncDir(filepath.Dir(path))
-	old.Close() // what this run wrote to it has been copied
+	syncNames(filepath.Dir(path)) // without it, a power cut may leave the old file, which is as good
+	old.Close()                   // what this run wrote to it has been copied
 	j.file, j.size, j.keep, j.torn, j.settled = f, size, 0, false, true
 	j.unsaved, j.synced = false, time.Now()
 	return nil

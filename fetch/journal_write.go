@@ -3,7 +3,6 @@ package fetch
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -138,17 +137,9 @@ func (j *Journal) mend() error {
 		j.unsaved = true
 	}
 	if j.size == 0 {
-		syncDir(filepath.Dir(j.name))
+		// Where a directory cannot be opened or synced, a power cut may cost the file. That is not worth ending a run for.
+		syncNames(filepath.Dir(j.name))
 	}
 	j.settled = true
 	return nil
-}
-
-// syncDir makes sure that a file which is new in a directory is still there after a power cut. Not every file system
-// can; what it cannot do is not worth ending a run for.
-func syncDir(name string) {
-	if d, err := os.Open(name); err == nil {
-		d.Sync()
-		d.Close()
-	}
 }
