@@ -17,20 +17,7 @@ func (r *records) Flush() error                  { return nil }
 
 // A fetch obeys the same rules as the transport of mettlehttp: see TestHTTP2RequestsThatWereNotProcessed.
 func TestAFetchSendsAPostAgainThatHTTP2DidNotProcess(t *testing.T) {
-	for _, tt := range []struct {
-		how   string
-		again bool
-	}{
-		{"refuse", true},
-		{"goaway before", true},
-		{"goaway before, calm down", true},
-		{"421", true},
-		{"425", true},
-		{"internal error", false},
-		{"goaway after", false},
-		{"hang up", false},
-		{"503", false},
-	} {
+	for _, tt := range h2cases {
 		for name, base := range h2bases() {
 			for _, warm := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/warm=%v", tt.how, name, warm), func(t *testing.T) {

@@ -168,28 +168,30 @@ func h2bases() map[string]http.RoundTripper {
 	}
 }
 
+// h2cases are what a server may do to a POST, and whether that proves that it did not process it.
+var h2cases = []struct {
+	how   string
+	again bool // it is sent once more
+}{
+	{"refuse", true},
+	{"goaway before", true},
+	{"goaway before, calm down", true},
+	{"421", true},
+	{"425", true},
+	{"internal error", false},
+	{"goaway after", false},
+	{"hang up", false},
+	{"503", false},
+}
+
 // What an HTTP/2 server provably did not process is sent once more, also a POST; what it may have processed is not.
 func TestHTTP2RequestsThatWereNotProcessed(t *testing.T) {
-	tests := []struct {
-		how   string
-		again bool
-	}{
-		{"refuse", true},
-		{"goaway before", true},
-		{"goaway before, calm down", true},
-		{"421", true},
-		{"425", true},
-		{"internal error", false},
-		{"goaway after", false},
-		{"hang up", false},
-		{"503", false},
-	}
 	bodies := map[string]func() io.Reader{
 		"no body":    func() io.Reader { return nil },
 		"GetBody":    func() io.Reader { return strings.NewReader("body") },
 		"remembered": func() io.Reader { return struct{ io.Reader }{strings.NewReader("body")} },
 	}
-	for _, tt := range tests {
+	for _, tt := range h2cases {
 		for kind, body := range bodies {
 			for name, base := range h2bases() {
 				for _, warm := range []bool{false, true} { // the first stream of a connection is a case of its own
