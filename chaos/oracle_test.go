@@ -66,7 +66,7 @@ func TestExpect(t *testing.T) {
 }
 
 // obey is a correct client, written without a look at the server: it takes a body for whole only if
-// its framing says so, waits for what Retry-After says, and tries up to that many times.
+// its framing says so, waits for what Retry-After says, and tries up to that many times. It runs in a synctest bubble.
 func obey(c *http.Client, url string, attempts int) (r reply, used int) {
 	for used = 1; ; used++ {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

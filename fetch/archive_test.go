@@ -186,7 +186,7 @@ func (a *archive) body(r *http.Request, p *page, wild bool) *http.Response {
 	return res
 }
 
-// A wildBody comes in pieces, some of which take their time.
+// A wildBody comes in pieces, some of which take their time, in a synctest bubble.
 type wildBody struct {
 	ctx  context.Context
 	a    *archive

@@ -90,7 +90,7 @@ func TestHedges(t *testing.T) {
 				}
 				w.WriteHeader(s.status)
 				http.NewResponseController(w).Flush()
-				time.Sleep(10 * time.Second) // the body comes long after the call
+				time.Sleep(10 * time.Second) // in inMemory's bubble: the body comes long after the call
 				fmt.Fprint(w, i)
 			})
 			inMemory(t, h, func(t *testing.T, base *http.Transport) {

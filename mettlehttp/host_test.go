@@ -144,7 +144,7 @@ func TestTimeoutUntilTheHeaders(t *testing.T) {
 		}
 		w.WriteHeader(200)
 		http.NewResponseController(w).Flush()
-		time.Sleep(30 * time.Second)
+		time.Sleep(30 * time.Second) // in inMemory's bubble
 		io.WriteString(w, "slow but well")
 	})
 	inMemory(t, h, func(t *testing.T, base *http.Transport) {

@@ -65,7 +65,7 @@ func client(t *testing.T, c mettlehttp.Config) (*http.Client, *mettlehttp.Transp
 	return &http.Client{Transport: tr}, tr
 }
 
-// inMemory runs f in a bubble, with a server in memory in which h answers whatever host is asked.
+// inMemory runs f in a synctest bubble, with a server in memory in which h answers whatever host is asked.
 func inMemory(t *testing.T, h http.Handler, f func(t *testing.T, base *http.Transport)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
