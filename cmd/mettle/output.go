@@ -67,7 +67,7 @@ func (o *output) before(w io.Writer, retry bool, dir string) {
 	}
 	going := "going on"
 	if n := o.journal.Failed(); retry && n > 0 {
-		going = number(n) + " failed, going on, with failed URLs of the list again"
+		going = number(n) + " failed, going on with those in the list, too"
 	}
 	fmt.Fprintf(w, "mettle: %s has %s, %s\n", quoted(o.name), plural(o.journal.Len(), "result"), going)
 	if n := o.journal.Bodiless(); dir != "" && n > 0 {
