@@ -38,7 +38,7 @@ func (f *run) full(now clock.Instant) (bool, error) {
 	if f.pending < f.cfg.Window {
 		return false, nil
 	}
-	starving := f.running < f.cfg.Concurrency && f.ready.len == 0 && f.in != nil && !f.stopped
+	starving := f.room() && f.ready.len == 0 && f.in != nil && !f.stopped
 	if !starving {
 		return true, nil
 	}

@@ -1,6 +1,11 @@
 package fetch
 
-import "github.com/mettle-go/mettle/internal/clock"
+import (
+	"hash/maphash"
+	"net/http"
+
+	"github.com/mettle-go/mettle/internal/clock"
+)
 
 // A claim is the right of one task to write a file, from its first request to its record. Tasks with the same path are the same request: they
 // take turns.
@@ -9,22 +14,24 @@ type claim struct {
 	next []*task
 }
 
+var claimSeed = maphash.MakeSeed()
+
 // claim makes t the one that writes its file, if it saves one. It returns false if another task is at that: then t is queued again when
 // the other has ended.
 func (f *run) claim(t *task) bool {
-	if t.part != nil {
+	if t.part != nil || f.store == nil || t.item.Method == http.MethodHead {
 		return true
 	}
-	p := f.partOf(t)
-	if p == nil {
-		return true
-	}
-	if c := f.claims[p.path]; c != nil {
+	// The path itself, which is of a better and slower hash, is left to the worker. Should two items have one key by chance, they take turns for nothing.
+	var b [256]byte
+	key := maphash.Bytes(claimSeed, t.item.appendRequest(b[:0]))
+	if c := f.claims[key]; c != nil {
 		c.next = append(c.next, t)
 		return false
 	}
-	t.part = p
-	f.claims[p.path] = &claim{part: p}
+	t.part = f.partOf(t.item)
+	t.part.key = key
+	f.claims[key] = &claim{part: t.part}
 	return true
 }
 
@@ -34,15 +41,15 @@ func (f *run) release(t *task) {
 		return
 	}
 	t.part.abandon()
-	path := t.part.path
-	next := f.claims[path].next
-	delete(f.claims, path)
+	key := t.part.key
+	next := f.claims[key].next
+	delete(f.claims, key)
 	if len(next) == 0 {
 		return
 	}
 	heir := next[0]
 	f.claim(heir)
-	f.claims[path].next = next[1:]
+	f.claims[key].next = next[1:]
 	f.requeue(heir, clock.Now())
 }
 

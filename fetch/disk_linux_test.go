@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -125,14 +126,18 @@ func TestDirsThatAreNone(t *testing.T) {
 func TestDirThatGoesAway(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dir")
 	n := 0
+	m := new(Meter)
 	w := wire(func(r *http.Request) (*http.Response, error) {
 		if n++; n == 3 {
+			for m.Counts().OK < 2 {
+				runtime.Gosched()
+			}
 			os.RemoveAll(dir)
 		}
 		return answer(r, 200, "body"), nil
 	})
 	sink := &collector{t: t}
-	counts, err := Run(t.Context(), Config{Dir: dir, Transport: w, Concurrency: 1}, URLs("http://a/1", "http://a/2", "http://b/3", "http://b/4"), sink)
+	counts, err := Run(t.Context(), Config{Dir: dir, Transport: w, Concurrency: 1, Meter: m}, URLs("http://a/1", "http://a/2", "http://b/3", "http://b/4"), sink)
 	if !errors.Is(err, ErrWrite) || !errors.Is(err, os.ErrNotExist) || counts.OK != 2 || n != 3 {
 		t.Errorf("%+v, %v after %d requests", counts, err, n)
 	}

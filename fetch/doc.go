@@ -125,16 +125,17 @@
 //
 // # Concurrency, cancellation, panics
 //
-// One goroutine owns the state and calls the Sink; up to Config.Concurrency others make the requests; one more reads the Source. All have ended when
+// One goroutine owns the state and calls the Sink; up to Config.Concurrency others make the requests; one more reads the Source; where bodies are saved, some sixty
+// more wait for the disk. All have ended when
 // Run returns (see Lines for the one exception). A panic, which only a Sink, a Source or a Transport can raise, ends the run.
 //
 // # Cost
 //
 // About 500 bytes for each item in memory, 2 KB for one that waits after a redirect, and what net/http takes for each running request. The input is not read further ahead
 // than Config.Window, unless hosts that are slow or down hold up requests to others: then by up to ten windows of items in a row for hosts that are behind already, in
-// a temporary file of about the size of these lines. A record may be kept back for 20 ms before the Sink is flushed. A body that is saved takes no memory but a buffer of 64 KiB. A small one
-// waits twice for its disk, for its bytes and for its name; where many wait at a time, on the common file systems of Linux, one sync serves them all, so that
-// more Concurrency saves more files a second.
+// a temporary file of about the size of these lines. A record may be kept back for 20 ms before the Sink is flushed. A body that is saved takes no memory but a buffer of 64 KiB. It
+// waits twice for its disk, for its bytes and for its name. Of bodies below 1 MiB, up to 256 do so together, each with an open file, while other requests
+// run; where the disk is behind by more, nothing is started until it has caught up. A larger one waits for its bytes as part of its request.
 //
 // # Mistakes
 //

@@ -10,6 +10,9 @@ import (
 
 // end decides what follows a request.
 func (f *run) end(ctx context.Context, l *leg) error {
+	if l.saved {
+		return f.saved(ctx, l)
+	}
 	t, h := l.task, l.host
 	f.running--
 	h.running--
@@ -41,7 +44,7 @@ func (f *run) end(ctx context.Context, l *leg) error {
 		return nil
 	}
 	if l.fatal != nil {
-		return fmt.Errorf("%w: %w", ErrWrite, l.fatal)
+		return f.giveUp(ctx, l.fatal)
 	}
 	if l.err != nil && ctx.Err() != nil {
 		// Abandoned, not failed: the item has no record and is still to do.
@@ -102,7 +105,11 @@ func (f *run) decide(l *leg, spared bool) error {
 	if (spared || l.progress) && failure != nil {
 		t.free++
 	}
-	if failure != nil && f.retry(l, failure) {
+	switch {
+	case failure == nil && t.part != nil:
+		f.handOver(l)
+		return nil
+	case failure != nil && f.retry(l, failure):
 		return nil
 	}
 	f.forget(t)

@@ -113,7 +113,7 @@ func (f *run) hedge(ctx context.Context, g *group.Group, now clock.Instant) {
 			f.alarms.set(alarm{at: now.Add(f.cfg.Hedge), leg: l})
 			return true
 		}
-		if f.running < f.cfg.Concurrency && f.opens(now) <= now {
+		if f.room() && f.opens(now) <= now {
 			r.hedged = f.second(ctx, g, l, now)
 		}
 		return r.hedged

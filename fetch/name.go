@@ -28,18 +28,19 @@ const (
 // items with the same path are the same request. By 72 bits of it, two of ten million requests of one host and name share a path with a chance
 // of less than one in 50 million.
 func bodyPath(it Item, u *url.URL) string {
-	digits := requestDigits(it)
+	sum := sha256.Sum256(it.appendRequest(make([]byte, 0, 256)))
+	digits := hex.EncodeToString(sum[:9])
 	stem, ext := fileName(u)
 	return filepath.Join(hostDir(u), digits[:2], stem+"-"+digits[2:]+ext)
 }
 
-// requestDigits returns the first 18 digits of a hash of the item. Lengths go before texts: no two items make the same input of it.
-func requestDigits(it Item) string {
+// appendRequest appends all that makes the item's request what it is: the same for equal items, something else for others, as lengths go before
+// texts.
+func (it Item) appendRequest(b []byte) []byte {
 	method := it.Method
 	if method == "" {
 		method = http.MethodGet
 	}
-	b := make([]byte, 0, 256)
 	put := func(s string) {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -47,12 +48,13 @@ func requestDigits(it Item) string {
 	for _, s := range []string{it.id(), method, it.URL, it.Body} {
 		put(s)
 	}
-	for _, name := range slices.Sorted(maps.Keys(it.Header)) {
-		put(textproto.CanonicalMIMEHeaderKey(name))
-		put(it.Header[name])
+	if len(it.Header) > 0 {
+		for _, name := range slices.Sorted(maps.Keys(it.Header)) {
+			put(textproto.CanonicalMIMEHeaderKey(name))
+			put(it.Header[name])
+		}
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:9])
+	return b
 }
 
 // hostDir names the directory of u's host.

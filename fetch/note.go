@@ -25,17 +25,18 @@ type note struct {
 // checkpoint makes what is here of the part safe from a power loss, and notes it. The order matters: the note is written when its bytes are on the disk,
 // beside the one before it, and takes that one's place in one step.
 func (p *part) checkpoint() error {
-	if err := p.file.Sync(); err != nil {
+	if err := syncFile(p.file); err != nil {
 		return unsaved(p.temp(), err)
 	}
 	line, err := json.Marshal(note{
-		URL: p.url, Resource: p.resource, ETag: p.validator.etag, LastModified: p.validator.modified,
+		URL: redacted(p.url), Resource: p.resource, ETag: p.validator.etag, LastModified: p.validator.modified,
 		Total: p.total, Synced: p.size, SHA256: hex.EncodeToString(p.sum.Sum(nil)),
 	})
 	if err != nil {
 		return unsaved(p.note(), err)
 	}
 	p.noted = true
+	p.store.touched(filepath.Dir(p.path))
 	if err := writeSynced(p.next(), line); err != nil {
 		os.Remove(p.next())
 		return unsaved(p.next(), err)
@@ -54,7 +55,7 @@ func writeSynced(name string, b []byte) error {
 	}
 	_, err = f.Write(b)
 	if err == nil {
-		err = f.Sync()
+		err = syncFile(f)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr

@@ -27,7 +27,7 @@ func (f *run) over() (bool, error) {
 		// What runs with nothing pending is a request that has lost its race.
 		return f.in == nil && f.pending == 0 && f.away == 0 && f.running == 0, f.ended()
 	}
-	if f.running > 0 {
+	if f.running > 0 || f.saving > 0 {
 		return false, nil
 	}
 	if f.in != nil {

@@ -8,6 +8,8 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 )
@@ -20,7 +22,7 @@ var (
 )
 
 // A part is a body on its way to its file, over all attempts: path.part holds what has come so far, and path.part.json, once it is worth while,
-// what it takes to ask for the rest in a later run. The request that runs for the item owns the part; between
+// what it takes to ask for the rest in a later run. The request that runs for the item owns the part, then who saves it; between
 // requests it has no open file.
 //
 // A part without a path is hashed and not kept.
@@ -28,8 +30,10 @@ type part struct {
 	store *store
 	path  string // of the file that it will be
 	url   string // of the item
+	key   uint64 // of the claim
 	whole bool   // the item asks for all of the body by GET, so that the rest can be asked for
 
+	answer    *http.Response // that the validator is to be taken from
 	validator validator
 	resource  string    // that the validator is of
 	total     int64     // bytes of the whole body; -1: unknown
@@ -40,7 +44,8 @@ type part struct {
 	sought    bool      // for what an earlier run left
 	exists    bool      // path.part, made by this run or found whole
 	noted     bool      // there is a note, or what an earlier run left of one
-	file      *os.File  // path.part, while a request brings bytes
+	file      file      // path.part, while a request brings bytes, and then until it is synced
+	safe      bool      // all of it is on the disk
 }
 
 func (p *part) temp() string { return p.path + ".part" }
@@ -61,8 +66,7 @@ func (p *part) create() error {
 	if err := p.store.mkdir(filepath.Dir(p.path)); err != nil {
 		return err
 	}
-	const fresh = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	f, err := os.OpenFile(p.temp(), fresh, 0o666)
+	f, err := createFile(p.temp())
 	if p.noted || errors.Is(err, fs.ErrExist) {
 		// First of all: a note must never stand beside bytes that are not its own.
 		if err := errors.Join(remove(p.note()), remove(p.next())); err != nil {
@@ -77,7 +81,7 @@ func (p *part) create() error {
 		if err := remove(p.temp()); err != nil { // not cut to nothing: it may be a link to what is not ours
 			return err
 		}
-		f, err = os.OpenFile(p.temp(), fresh, 0o666)
+		f, err = createFile(p.temp())
 	}
 	if err != nil {
 		return unsaved(p.temp(), err)
@@ -88,8 +92,12 @@ func (p *part) create() error {
 
 // forget sets the part to no bytes of an unknown body.
 func (p *part) forget() {
-	p.validator, p.resource = validator{}, ""
-	p.size, p.total, p.sum = 0, -1, sha256.New()
+	p.answer, p.validator, p.resource = nil, validator{}, ""
+	p.size, p.total, p.safe = 0, -1, false
+	if p.sum == nil {
+		p.sum = sha256.New()
+	}
+	p.sum.Reset()
 }
 
 // reopen makes ready to write after what is here. It returns errLost if that is gone.
@@ -129,15 +137,18 @@ func (p *part) write(b []byte) error {
 	}
 	p.sum.Write(b)
 	p.size += int64(len(b))
-	if p.resumable() && p.size-p.synced >= checkpointAt {
-		return p.checkpoint()
+	if p.size-p.synced < checkpointAt {
+		return nil
 	}
-	return nil
+	if p.validate(); !p.resumable() {
+		return nil
+	}
+	return p.checkpoint()
 }
 
 // suspend ends an attempt that did not bring the body to its end. What may be of use to the next one is kept.
 func (p *part) suspend() error {
-	if !p.resumable() {
+	if p.validate(); !p.resumable() {
 		return p.drop()
 	}
 	if p.file == nil {
@@ -154,20 +165,43 @@ func (p *part) suspend() error {
 	return err
 }
 
-// finish turns the part into the file. That is safe from a power loss when it returns.
+// finish turns the part, which has all of the body, into the file. That is safe from a power loss when it returns.
 func (p *part) finish() error {
-	if p.path == "" {
-		return nil
+	if err := p.saveBytes(); err != nil {
+		return err
 	}
-	err := p.saveBytes()
+	if err := p.rename(); err != nil {
+		return err
+	}
+	return syncNames(filepath.Dir(p.path))
+}
+
+// hurry asks the system to begin with the bytes, so that others can be asked for before saveBytes waits for these.
+func (p *part) hurry() {
+	if !p.safe {
+		startWriting(p.file)
+	}
+}
+
+// saveBytes makes the bytes that are here safe from a power loss, and closes the file.
+func (p *part) saveBytes() error {
+	var err error
+	if !p.safe {
+		err = syncFile(p.file)
+	}
 	if cerr := p.file.Close(); err == nil {
 		err = cerr
 	}
 	p.file = nil
-	if err == nil {
-		err = os.Rename(p.temp(), p.path)
-	}
 	if err != nil {
+		return unsaved(p.temp(), err)
+	}
+	return nil
+}
+
+// rename gives the body its name, once its bytes are safe. The name is safe when its directory has been synced.
+func (p *part) rename() error {
+	if err := rename(p.temp(), p.path); err != nil {
 		return unsaved(p.path, err)
 	}
 	p.exists = false
@@ -177,19 +211,7 @@ func (p *part) finish() error {
 		}
 		p.noted, p.synced = false, 0
 	}
-	dir := filepath.Dir(p.path)
-	if err := p.store.safe(dir, func() error { return syncNames(dir) }); err != nil {
-		return unsaved(dir, err)
-	}
 	return nil
-}
-
-// saveBytes makes the bytes that are here safe from a power loss. Many of them are not for others to wait for.
-func (p *part) saveBytes() error {
-	if p.size-p.synced > 16*worthwhile {
-		return p.file.Sync()
-	}
-	return p.store.safe(filepath.Dir(p.path), p.file.Sync)
 }
 
 // drop removes what is on disk of the part, so that the next attempt begins anew.
@@ -212,10 +234,22 @@ func (p *part) drop() error {
 
 // abandon removes the part where no later run could go on with it. No request may run for it any more.
 func (p *part) abandon() {
+	if p.file != nil { // whole, but not saved
+		p.suspend()
+	}
 	if p.exists && p.synced == 0 {
 		remove(p.temp()) // it is only litter if that fails
 		p.exists = false
 	}
+}
+
+// redacted is the URL as a note has it, without a password.
+func redacted(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return s
+	}
+	return u.Redacted()
 }
 
 func remove(name string) error {
@@ -251,7 +285,7 @@ func (p *part) read(ctx context.Context, buf []byte) error {
 	if err != nil {
 		return err
 	}
-	if n.URL != p.url || !n.fill(p) {
+	if n.URL != redacted(p.url) || !n.fill(p) {
 		return errForeign
 	}
 	if p.sum, err = hashFile(ctx, p.temp(), n.Synced, buf); err != nil {

@@ -64,6 +64,11 @@ func Run(ctx context.Context, c Config, src Source, sink Sink) (Counts, error) {
 		ctx, cancel := context.WithCancel(g.Context())
 		defer cancel()
 		g.Go(func(context.Context) error { f.read(ctx, src); return nil })
+		if f.store != nil {
+			for range savers {
+				g.Go(func(context.Context) error { f.save(ctx); return nil })
+			}
+		}
 		ended = f.loop(ctx, g)
 		return nil
 	})
@@ -86,8 +91,9 @@ type run struct {
 	meter   *Meter
 
 	input   chan arrival
-	legs    chan *leg // to the workers; both have room for all that run, so that neither side waits for the other
+	legs    chan *leg // to the workers; all have room for all that can be in them, so that nobody waits for another one
 	results chan *leg
+	whole   chan *leg // to those who save bodies, from whom legs come back by results
 
 	in      <-chan arrival // input, until its end
 	readErr error          // how the input ended, if not well
@@ -99,7 +105,7 @@ type run struct {
 	hedges    *budget.Budget
 	slow      []*leg // that may want a second request
 	hosts     map[string]*host
-	claims    map[string]*claim // by the path of the file
+	claims    map[uint64]*claim // by a hash of the request
 	ready     fifo[*host]       // hosts that may have something to start
 	alarms    alarms
 	pending   int // items in memory
@@ -109,6 +115,7 @@ type run struct {
 	spillAt   clock.Instant // when to look again for what can go there
 	wakeAt    clock.Instant // the same, if that is wanted; else never
 	running   int
+	saving    int // bodies
 	workers   int
 	sweepAt   int // the number of hosts
 	stopped   bool
@@ -140,13 +147,14 @@ func newRun(c Config, sink Sink) *run {
 		},
 		input:   make(chan arrival, 64),
 		legs:    make(chan *leg, c.Concurrency),
-		results: make(chan *leg, c.Concurrency),
+		results: make(chan *leg, c.Concurrency+mostSaving),
+		whole:   make(chan *leg, c.Concurrency+mostSaving),
 		hosts:   make(map[string]*host),
 		flushed: clock.Now(),
 		spill:   new(spill),
 		spillAt: never,
 		wakeAt:  never,
-		claims:  make(map[string]*claim),
+		claims:  make(map[uint64]*claim),
 	}
 	f.in = f.input
 	f.buffers.New = func() any { b := make([]byte, 64<<10); return &b }
@@ -176,6 +184,7 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 		}
 	}()
 	defer close(f.legs)
+	defer close(f.whole)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wake := time.NewTimer(0)
@@ -250,13 +259,13 @@ func (f *run) due(now clock.Instant) (at clock.Instant, ok bool) {
 	if len(f.alarms) > 0 && !f.stopped {
 		at, ok = f.alarms[0].at, true
 	}
-	if f.ready.len > 0 && f.running < f.cfg.Concurrency && !f.stopped {
+	if f.ready.len > 0 && f.room() && !f.stopped {
 		// What start left there waits for the run's rate or for the network.
 		if next := f.opens(now); !ok || next < at {
 			at, ok = next, true
 		}
 	}
-	if len(f.slow) > 0 && f.running < f.cfg.Concurrency && !f.stopped {
+	if len(f.slow) > 0 && f.room() && !f.stopped {
 		// They wait for the hedges' budget or for their host, which time alone may change.
 		if next := now.Add(lookEvery); !ok || next < at {
 			at, ok = next, true

@@ -40,18 +40,11 @@ func (e *sumError) Error() string {
 	return fmt.Sprintf("the SHA-256 of the body is %s, want %s", e.got, e.want)
 }
 
-// partOf returns the part for t's body, or nil if that is not to be kept.
-func (f *run) partOf(t *task) *part {
-	if f.store == nil || t.item.Method == http.MethodHead {
-		return nil
-	}
-	u, err := url.Parse(t.item.URL)
-	if err != nil {
-		return nil // and no request either
-	}
+// partOf returns the part for the item's body.
+func (f *run) partOf(it Item) *part {
 	return &part{
-		store: f.store, path: filepath.Join(f.store.dir, bodyPath(t.item, u)), url: u.Redacted(), total: -1,
-		whole: t.item.plain() && f.cfg.Header.Get("Range") == "" && f.cfg.Header.Get("If-Range") == "",
+		store: f.store, total: -1,
+		whole: it.plain() && f.cfg.Header.Get("Range") == "" && f.cfg.Header.Get("If-Range") == "",
 	}
 }
 
@@ -85,7 +78,7 @@ func (l *leg) ask(req *http.Request) *http.Request {
 	return req
 }
 
-// receive reads the body of a good answer to its end. If that was the end of the body, and all is as it should be, the body is in its file, and
+// receive reads the body of a good answer to its end. If that was the end of the body, and all is as it should be, the body is ready to be saved, and
 // in l is what it was. Otherwise it returns why not, and what is of use to the next attempt is kept.
 func (f *run) receive(l *leg, resp *http.Response, body watched) error {
 	p := l.task.part
@@ -102,6 +95,7 @@ func (f *run) receive(l *leg, resp *http.Response, body watched) error {
 	if _, large := errors.AsType[*sizeError](err); large {
 		return errors.Join(p.drop(), err)
 	}
+	p.validate()
 	if p.resumable() && p.size >= p.best+forward {
 		l.progress = true
 	}
@@ -153,7 +147,7 @@ func (f *run) fill(l *leg, p *part, resp *http.Response, body watched) error {
 	case until >= 0 && p.size < until:
 		return errBodyShort
 	case until >= 0 && p.size > until:
-		p.validator = validator{} // whatever that was, it is nothing to go on from
+		p.validator, p.answer = validator{}, nil // whatever that was, it is nothing to go on from
 		return errBodyLong
 	case l.asked && resp.StatusCode == http.StatusPartialContent && p.size != p.total:
 		return errMissing
@@ -186,10 +180,18 @@ func (p *part) begin(l *leg, resp *http.Response) (int64, error) {
 	}
 	p.total = resp.ContentLength
 	if resp.StatusCode == http.StatusOK && p.whole && !resp.Uncompressed {
-		p.validator = validatorOf(resp.Header)
-		p.resource = p.validator.resource(resp.Request.URL)
+		p.answer = resp
 	}
 	return p.total, nil
+}
+
+// validate finds the validator of the body, for which most bodies have no use: they come in one piece.
+func (p *part) validate() {
+	if p.answer != nil {
+		p.validator = validatorOf(p.answer.Header)
+		p.resource = p.validator.resource(p.answer.Request.URL)
+		p.answer = nil
+	}
 }
 
 // mismatch drops the part, which is not of what the server has now.
@@ -215,7 +217,7 @@ func (f *run) beyond(l *leg, resp *http.Response) error {
 	return nil
 }
 
-// conclude checks the body that p has and puts it into its file.
+// conclude checks the body that p has, and says in l what it is.
 func (f *run) conclude(l *leg, p *part) error {
 	t := l.task
 	sum := hex.EncodeToString(p.sum.Sum(nil))
@@ -224,19 +226,31 @@ func (f *run) conclude(l *leg, p *part) error {
 		t.mistaken = true
 		return errors.Join(err, p.drop())
 	}
-	l.size = p.size
-	if err := p.finish(); err != nil {
-		p.forget()
-		return err
+	if p.file != nil && p.size-p.synced >= large {
+		if err := syncFile(p.file); err != nil {
+			return unsaved(p.temp(), err)
+		}
+		p.safe = true
 	}
+	l.size = p.size
 	l.whole, l.sum, l.path = true, sum, p.path
 	return nil
 }
 
-// resume finds what earlier runs left of the body.
+// resume finds out where the body belongs, and what earlier runs left of it.
 func (f *run) resume(ctx context.Context, t *task) error {
 	p := t.part
-	if p == nil || p.sought || !p.whole {
+	if p == nil {
+		return nil
+	}
+	if p.path == "" {
+		u, err := url.Parse(t.item.URL)
+		if err != nil {
+			return err
+		}
+		p.path, p.url = filepath.Join(f.store.dir, bodyPath(t.item, u)), t.item.URL
+	}
+	if p.sought || !p.whole || f.store.pristine(filepath.Dir(p.path)) {
 		return nil
 	}
 	buf := f.buffers.Get().(*[]byte)

@@ -146,7 +146,7 @@ func (f *run) start(ctx context.Context, g *group.Group, now clock.Instant) erro
 		f.list(a.host)
 	}
 	f.hedge(ctx, g, now)
-	for f.running < f.cfg.Concurrency && f.ready.len > 0 && f.opens(now) <= now {
+	for f.room() && f.ready.len > 0 && f.opens(now) <= now {
 		h := f.ready.pop()
 		h.listed = false
 		f.evacuate(h, now)

@@ -46,11 +46,9 @@ func scarce(err error) bool {
 type store struct {
 	dir  string
 	lock *os.File
-	sync *barrier              // nil: each file and directory is synced by itself
-	own  func(dir string) bool // whether sync reaches dir
 
 	mu   sync.Mutex
-	made map[string]bool // directories that are there, and will be after a power loss: whether sync reaches them
+	made map[string]bool // directories that are there, and will be after a power loss: whether they have nothing but what this run put there, and no note
 }
 
 // mostMade bounds the memory for directories of a run over very many hosts. To make one once more costs a system call or two.
@@ -70,9 +68,6 @@ func openStore(dir string) (s *store, err error) {
 	s = &store{dir: dir, made: make(map[string]bool)}
 	if s.lock, err = os.Open(dir); err != nil {
 		return nil, unsaved(dir, err)
-	}
-	if all, own := syncAll(s.lock); all != nil {
-		s.sync, s.own = newBarrier(all), own
 	}
 	if lock(s.lock) != nil {
 		err = &SaveError{Path: dir, Err: errors.New("another run saves into this directory")}
@@ -144,50 +139,47 @@ func (s *store) mkdir(dir string) error {
 		}
 		err = os.Mkdir(dir, 0o777)
 	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	fresh := err == nil
+	if !fresh && !errors.Is(err, fs.ErrExist) {
 		return unsaved(dir, err)
 	}
 	// Also if it was there: another worker may have made it in this moment.
-	above := filepath.Dir(dir)
-	if err := s.safe(above, func() error { return syncNames(above) }); err != nil {
-		return unsaved(above, err)
+	if err := syncNames(filepath.Dir(dir)); err != nil {
+		return err
 	}
-	own := s.sync != nil && s.own(dir)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.made) >= mostMade {
 		clear(s.made)
 	}
-	s.made[dir] = own
+	if _, ok := s.made[dir]; !ok { // else it may be another worker that has made it, or put a note there
+		s.made[dir] = fresh
+	}
 	return nil
 }
 
-// safe returns when what its caller did in dir is safe from a power loss. That is what alone does, where nobody else waits for the same, or where
-// dir is on another file system than the store, be it by a link or because one is mounted there.
-func (s *store) safe(dir string, alone func() error) error {
-	if s.sync == nil {
-		return alone()
-	}
+// pristine reports whether there can be nothing of an earlier run in dir.
+func (s *store) pristine(dir string) bool {
 	s.mu.Lock()
-	own, known := s.made[dir]
-	s.mu.Unlock()
-	if !known {
-		own = s.own(dir)
-	}
-	if !own {
-		return alone()
-	}
-	return s.sync.pass(alone)
+	defer s.mu.Unlock()
+	return s.made[dir]
+}
+
+// touched says that there is a note in dir now.
+func (s *store) touched(dir string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made[dir] = false
 }
 
 // syncNames makes the names in dir safe from a power loss, where the system can do that.
 func syncNames(dir string) error {
-	d, err := os.Open(dir)
+	d, err := openDir(dir)
 	if err != nil {
 		return unsaved(dir, err)
 	}
 	defer d.Close()
-	err = d.Sync()
+	err = syncFile(d)
 	if runtime.GOOS == "windows" || errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
 		return nil // there is no such thing here
 	}

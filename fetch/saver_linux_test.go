@@ -1,0 +1,242 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// onSync puts look in the place of every sync, which it may do or not, until the test has ended.
+func onSync(t *testing.T, look func(f file) error) {
+	was := syncFile
+	syncFile = look
+	t.Cleanup(func() { syncFile = was })
+}
+
+// nameOf is the name of an open file.
+func nameOf(t *testing.T, f file) string {
+	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	if err != nil {
+		t.Error(err)
+	}
+	return name
+}
+
+// answers brings a small body for each URL.
+var answers = wire(func(r *http.Request) (*http.Response, error) { return answer(r, 200, "body of "+r.URL.Path), nil })
+
+// manyURLs are n URLs of a few hosts.
+func manyURLs(n int) []string {
+	urls := make([]string, n)
+	for i := range urls {
+		urls[i] = fmt.Sprintf("http://h%d.test/%d", i%3, i)
+	}
+	return urls
+}
+
+// watching is a sink that looks at each record when it comes.
+type watching struct {
+	look func(r *Record)
+	n    int
+}
+
+func (w *watching) Write(r *Record) error { w.n++; w.look(r); return nil }
+func (w *watching) Flush() error          { return nil }
+
+// Before the line of a body is written, its bytes are synced, then it gets its name, then that is synced, and so are the names of its directories.
+func TestNoRecordBeforeItsFileIsSafe(t *testing.T) {
+	dir := filepath.Join(inMemoryDir(t), "new", "dir")
+	var mu sync.Mutex
+	bytes, names := make(map[string]bool), make(map[string]bool)
+	onSync(t, func(f file) error {
+		name := nameOf(t, f)
+		mu.Lock()
+		defer mu.Unlock()
+		if info, err := os.Stat(name); err != nil || !info.IsDir() {
+			bytes[strings.TrimSuffix(name, ".part")] = true
+			return nil
+		}
+		entries, err := os.ReadDir(name) // as they are now
+		for _, e := range entries {
+			path := filepath.Join(name, e.Name())
+			if e.Type().IsRegular() && !strings.Contains(path, ".part") && !bytes[path] {
+				t.Errorf("%s has its name, and its bytes are not synced", path)
+			}
+			names[path] = true
+		}
+		return err
+	})
+	sink := &watching{look: func(r *Record) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !r.OK || !bytes[r.Path] {
+			t.Errorf("%s: ok %v, and its bytes are not synced", r.Path, r.OK)
+		}
+		for path := r.Path; path != filepath.Dir(filepath.Dir(dir)); path = filepath.Dir(path) {
+			if !names[path] {
+				t.Errorf("%s has its record, and the name of %s is not synced", r.Path, path)
+			}
+		}
+	}}
+	counts, err := Run(t.Context(), Config{Dir: dir, Transport: answers}, URLs(manyURLs(500)...), sink)
+	if err != nil || counts.OK != 500 || sink.n != 500 {
+		t.Errorf("%+v, %v", counts, err)
+	}
+}
+
+// While the disk takes its time, workers fetch, but not without end; and one wait serves many bodies.
+func TestBodiesAreSavedBehindTheWorkers(t *testing.T) {
+	dir := inMemoryDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		var asked, syncs, slow atomic.Int64
+		onSync(t, func(file) error {
+			syncs.Add(1)
+			time.Sleep(time.Duration(slow.Load()))
+			return nil
+		})
+		w := wire(func(r *http.Request) (*http.Response, error) {
+			asked.Add(1)
+			slow.Store(int64(time.Second)) // the store has been opened
+			return answers.RoundTrip(r)
+		})
+		begin := time.Now()
+		most := int64(0)
+		done := int64(0)
+		sink := &watching{look: func(*Record) {
+			done++
+			most = max(most, asked.Load()-done)
+		}}
+		const n = 2000
+		counts, err := Run(t.Context(), Config{Dir: dir, Transport: w, Concurrency: 4, PerHost: 4}, URLs(manyURLs(n)...), sink)
+		if err != nil || counts.OK != n {
+			t.Fatalf("%+v, %v", counts, err)
+		}
+		if most > mostSaving+4 || most < mostSaving/2 {
+			t.Errorf("%d bodies were fetched and not saved at a time, want about %d", most, mostSaving)
+		}
+		// Each directory is made once, which its worker waits for. One body after the other would take 4,000 s, four at a time 1,000.
+		if took := time.Since(begin); took > 400*time.Second {
+			t.Errorf("%d bodies took %v", n, took)
+		}
+	})
+}
+
+// An error of the disk ends the run, whichever sync it is that brings it, and no record speaks of what is lost.
+func TestSyncsThatFail(t *testing.T) {
+	for name, fails := range map[string]func(name string) bool{
+		"of the bytes":     func(name string) bool { return strings.HasSuffix(name, ".part") },
+		"of the names":     func(name string) bool { return len(filepath.Base(name)) == 2 },
+		"of the host":      func(name string) bool { return strings.HasSuffix(name, ".test") },
+		"of the directory": func(name string) bool { return strings.Contains(filepath.Base(name), "mettle-test-") },
+	} {
+		dir := inMemoryDir(t)
+		var opened atomic.Bool
+		onSync(t, func(f file) error {
+			if opened.Load() && fails(nameOf(t, f)) {
+				return syscall.EIO
+			}
+			return nil
+		})
+		w := wire(func(r *http.Request) (*http.Response, error) { opened.Store(true); return answers.RoundTrip(r) })
+		sink := &collector{t: t}
+		counts, err := Run(t.Context(), Config{Dir: dir, Transport: w, Concurrency: 1}, URLs("http://a.test/1", "http://a.test/2"), sink)
+		if save, ok := errors.AsType[*SaveError](err); !errors.Is(err, ErrWrite) || !errors.Is(err, syscall.EIO) || !ok || !strings.HasPrefix(save.Path, dir) {
+			t.Errorf("%s: the run ended with %v", name, err)
+		}
+		if len(sink.records) != 0 || counts.Done() != 0 {
+			t.Errorf("%s: %d records, %+v", name, len(sink.records), counts)
+		}
+	}
+}
+
+// What is being saved when another body cannot be is not lost.
+func TestOneBodyThatCannotBeSaved(t *testing.T) {
+	dir := inMemoryDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		var begun atomic.Bool
+		onSync(t, func(f file) error {
+			if begun.Load() {
+				time.Sleep(time.Second)
+			}
+			return nil
+		})
+		w := wire(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/9" {
+				inTheWay := filepath.Dir(filepath.Join(dir, bodyPath(Item{URL: r.URL.String()}, r.URL)))
+				if err := os.WriteFile(inTheWay, nil, 0o666); err != nil {
+					t.Error(err)
+				}
+			}
+			begun.Store(true)
+			return answers.RoundTrip(r)
+		})
+		var urls []string
+		for i := range 11 {
+			urls = append(urls, fmt.Sprintf("http://a.test/%d", i))
+		}
+		sink := &collector{t: t}
+		_, err := Run(t.Context(), Config{Dir: dir, Transport: w, Concurrency: 1}, URLs(urls...), sink)
+		if !errors.Is(err, ErrWrite) || !errors.Is(err, syscall.ENOTDIR) || len(sink.records) != 9 {
+			t.Errorf("%d records, %v, want 9", len(sink.records), err)
+		}
+	})
+}
+
+// A run that is abandoned while bodies wait for the disk leaves what a later run can use: a whole body that is worth while, with its note, of which
+// the server is asked for the end only; and no litter.
+func TestAbandonedWhileSaving(t *testing.T) {
+	dir := inMemoryDir(t)
+	gone := errors.New("gone")
+	asked := ""
+	w := wire(func(r *http.Request) (*http.Response, error) {
+		if asked = r.Header.Get("Range"); asked != "" {
+			return answer(r, 416, "", "Content-Range", fmt.Sprintf("bytes */%d", len(body)), "ETag", tag), nil
+		}
+		if r.URL.Path == "/large" {
+			return answer(r, 200, string(body), "ETag", tag), nil
+		}
+		return answers.RoundTrip(r)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		var begun atomic.Bool
+		onSync(t, func(f file) error {
+			if begun.Load() {
+				cancel(gone)
+				time.Sleep(time.Second)
+			}
+			return nil
+		})
+		slow := wire(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/2" {
+				begun.Store(true)
+			}
+			return w.RoundTrip(r)
+		})
+		sink := &collector{t: t}
+		_, err := Run(ctx, Config{Dir: dir, Transport: slow, Concurrency: 1}, URLs("http://a.test/large", "http://a.test/1", "http://a.test/2", "http://a.test/3"), sink)
+		if !errors.Is(err, gone) {
+			t.Errorf("ended with %v", err)
+		}
+		for name := range files(t, dir) {
+			if strings.Contains(name, ".part") && !strings.HasPrefix(name, "large") {
+				t.Errorf("%s is left", name)
+			}
+		}
+	})
+	onSync(t, func(f file) error { return nil })
+	saved := one(t, Config{Dir: dir, Transport: w}, Item{URL: "http://a.test/large"})
+	if !saved.OK || saved.SHA256 != sumOf(body) {
+		t.Errorf("%+v", saved)
+	}
+}
