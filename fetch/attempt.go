@@ -66,7 +66,7 @@ type leg struct {
 	path     string // of the file, if the body has been saved
 	whole    bool
 	complete bool
-	progress bool          // the body has been brought forward by so much that the failed attempt was worth it
+	progress bool          // the failed attempt uses up none: it brought the body forward by much, or found out how not to ask for it
 	hint     time.Duration // what Retry-After asks for; 0: nothing
 	finalURL string
 	moved    *http.Request // the redirect to another host, if that is how the leg ended
@@ -161,6 +161,10 @@ func (f *run) roundTrip(ctx context.Context, dog *watchdog, l *leg) error {
 		l.bytes, _ = io.CopyN(io.Discard, body, drainAtMost)
 		if beyond {
 			return f.beyond(l, resp)
+		}
+		if l.asked && refusesRest(l.status) {
+			l.task.part.refused, l.progress = true, true
+			return &refusedError{l.status}
 		}
 		return nil
 	}
@@ -277,7 +281,7 @@ func (l *leg) verdict() mettle.Verdict {
 			return mettle.Ignore
 		}
 		if l.progress {
-			return mettle.Success // who brings a body forward is not down: to rest would only delay what is left
+			return mettle.Success // a host like that is not down: to rest would only delay what is left
 		}
 		switch kind, _ := sort(l.err); kind {
 		case KindRedirect, KindTooLarge, KindChecksum:

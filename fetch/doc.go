@@ -70,11 +70,12 @@
 // the same host and path, redirects included; anything else begins anew, so bytes of two versions are never put together. An attempt that
 // brings such a body forward by 1 MiB or more does not count against Config.Attempts: a huge file gets there over a line that breaks again and
 // again, or with a Timeout that is too short for all of it. The last attempt of
-// such a body has the status 206, or 416 if nothing was missing but the end; the record has 200.
+// such a body has the status 206, or 416 if nothing was missing but the end; the record has 200. A server that answers the question for the rest by a 4xx
+// which is no word on the resource itself, as 400 or 431, is asked for the whole instead, and for the rest no more in this run; that attempt does not count either.
 //
 // For later runs the file .part.json says what the part is of. It is written, after the bytes it speaks of have reached the disk, every 8 MiB and when an attempt fails; a later
 // run trusts only the bytes whose hash is in it. A power loss or kill costs at most what came since, which is
-// less than 8 MiB a body; a failed item that got less than 64 KiB leaves nothing behind.
+// less than 8 MiB a body; a failed item that got less than 64 KiB leaves nothing behind, nor does one whose part is of no use to anybody.
 //
 // A disk that is full, a directory that may not be written: these are no failures of items. They end the run, with ErrWrite and a *SaveError, and what
 // has no record is still to do. A directory serves one run at a time.

@@ -45,6 +45,9 @@ func sort(err error) (Kind, bool) {
 	if _, ok := errors.AsType[*sizeError](err); ok {
 		return KindTooLarge, false
 	}
+	if _, ok := errors.AsType[*refusedError](err); ok {
+		return KindStatus, true
+	}
 	switch {
 	case errors.Is(err, errStalled):
 		return KindStalled, true

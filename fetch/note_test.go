@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,6 +121,39 @@ func TestWhatAFailedItemLeaves(t *testing.T) {
 		for name := range left {
 			if !strings.HasSuffix(name, ".part") && !strings.HasSuffix(name, ".part.json") {
 				t.Errorf("%s: %s is left", tc.name, name)
+			}
+		}
+	}
+}
+
+// What a run that was killed left, and no run can use, goes when its item ends, also if that fails before there is a body.
+func TestLitterOfAKilledRun(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, part, file string){
+		"no note":                 func(t *testing.T, _, file string) { os.Remove(file) },
+		"a torn note":             func(t *testing.T, _, file string) { write(t, file, []byte("{")) },
+		"a note without its part": func(t *testing.T, part, _ string) { os.Remove(part) },
+		"a next note alone":       func(t *testing.T, _, file string) { os.Rename(file, file+".new") },
+	} {
+		for _, method := range []string{"", "POST"} {
+			dir := t.TempDir()
+			srv := scripted(t, send(200, body, 100_000, "ETag", tag), send(404, nil, -1))
+			part, file := cutRun(t, srv, dir, 100_000)
+			spoil(t, part, file)
+			it := Item{URL: srv.URL + "/x.bin", Method: method}
+			if method != "" { // as if the killed run had been one of this item
+				u, _ := url.Parse(it.URL)
+				os.RemoveAll(filepath.Join(dir, hostDir(u)))
+				left := filepath.Join(dir, bodyPath(it, u)) + ".part"
+				if err := os.MkdirAll(filepath.Dir(left), 0o777); err != nil {
+					t.Fatal(err)
+				}
+				write(t, left, body)
+			}
+			if r := one(t, Config{Dir: dir}, it); r.OK || r.Status != 404 {
+				t.Errorf("%s %s: %+v", method, name, r)
+			}
+			if left := files(t, dir); len(left) != 0 {
+				t.Errorf("%s %s: %d files are left", method, name, len(left))
 			}
 		}
 	}

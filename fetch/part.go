@@ -46,6 +46,8 @@ type part struct {
 	noted     bool      // there is a note, or what an earlier run left of one
 	file      file      // path.part, while a request brings bytes, and then until it is synced
 	safe      bool      // all of it is on the disk
+	refused   bool      // the server wants no question for the rest
+	litter    bool      // there may be something of an earlier run that is of no use
 }
 
 func (p *part) temp() string { return p.path + ".part" }
@@ -54,7 +56,7 @@ func (p *part) next() string { return p.path + ".part.json.new" } // the note, w
 
 // resumable reports whether the rest of the body may be asked for.
 func (p *part) resumable() bool {
-	return p.whole && p.path != "" && p.size > 0 && p.validator.ifRange() != ""
+	return p.whole && !p.refused && p.path != "" && p.size > 0 && p.validator.ifRange() != ""
 }
 
 // create begins the part anew.
@@ -86,7 +88,7 @@ func (p *part) create() error {
 	if err != nil {
 		return unsaved(p.temp(), err)
 	}
-	p.file, p.exists = f, true
+	p.file, p.exists, p.litter = f, true, false
 	return nil
 }
 
@@ -237,9 +239,13 @@ func (p *part) abandon() {
 	if p.file != nil { // whole, but not saved
 		p.suspend()
 	}
+	// It is only litter if one of these fails.
 	if p.exists && p.synced == 0 {
-		remove(p.temp()) // it is only litter if that fails
+		remove(p.temp())
 		p.exists = false
+	}
+	if p.litter && errors.Join(remove(p.note()), remove(p.next())) == nil {
+		remove(p.temp())
 	}
 }
 
@@ -275,7 +281,7 @@ func (p *part) find(ctx context.Context, buf []byte) error {
 	case scarce(err):
 		return err
 	}
-	p.sought = true
+	p.sought, p.litter = true, true
 	return nil
 }
 

@@ -224,6 +224,58 @@ func TestResumeFromEveryKindOfOffset(t *testing.T) {
 	}
 }
 
+// A server that does not want to be asked for the rest, and says so by an answer that speaks against the request as such, is asked for the whole, once, at
+// no cost of an attempt, in the same run and in a later one.
+func TestServersThatRefuseRanges(t *testing.T) {
+	const n = 100_000
+	ask := fmt.Sprintf("bytes=%d- %s", n, tag)
+	first, whole := send(200, body, n, "ETag", tag), send(200, body, -1, "ETag", tag)
+	for _, code := range []int{400, 403, 405, 406, 412, 413, 417, 431} {
+		refuse := send(code, nil, -1)
+		for name, tc := range map[string]struct {
+			steps []step
+			asked []string
+		}{
+			"at once":                    {[]step{first, refuse, whole}, []string{"", ask, ""}},
+			"and the whole is cut again": {[]step{first, refuse, first, whole}, []string{"", ask, "", ""}},
+			"after an error page":        {[]step{first, send(503, nil, -1), refuse, whole}, []string{"", ask, ask, ""}},
+		} {
+			dir := t.TempDir()
+			srv := scripted(t, tc.steps...)
+			r := one(t, Config{Dir: dir, Attempts: len(tc.asked) - 1}, Item{URL: srv.URL + "/x.bin"})
+			saved(t, r, dir, body)
+			if got := srv.requests(); !slices.Equal(got, tc.asked) {
+				t.Errorf("%d, %s: requests asked for %q, want %q", code, name, got, tc.asked)
+			}
+			at := slices.Index(tc.asked, ask) + strings.Count(name, "after")
+			if a := r.Attempts[at]; len(r.Attempts) != len(tc.asked) || a.Status != code || !strings.HasPrefix(a.Error, fmt.Sprintf("status: %d ", code)) {
+				t.Errorf("%d, %s: attempts %+v", code, name, r.Attempts)
+			}
+		}
+		dir := t.TempDir()
+		srv := scripted(t, first, refuse, whole)
+		cutRun(t, srv, dir, n)
+		r := one(t, Config{Dir: dir, Attempts: 1}, Item{URL: srv.URL + "/x.bin"})
+		if saved(t, r, dir, body); len(r.Attempts) != 2 {
+			t.Errorf("%d, in a later run: %+v", code, r)
+		}
+		// It was not the question: what is there is kept, and the item has failed.
+		dir = t.TempDir()
+		srv = scripted(t, first, refuse, refuse, rest(body, n, "ETag", tag))
+		if r := one(t, Config{Dir: dir}, Item{URL: srv.URL + "/x.bin"}); r.OK || r.Status != code || r.Error.Retryable || len(r.Attempts) != 3 {
+			t.Errorf("%d twice: %+v, %v", code, r, r.Error)
+		}
+		saved(t, one(t, Config{Dir: dir}, Item{URL: srv.URL + "/x.bin"}), dir, body)
+	}
+	for _, code := range []int{401, 402, 404, 407, 410, 451} {
+		srv := scripted(t, first, send(code, nil, -1), whole)
+		r := one(t, Config{Dir: t.TempDir()}, Item{URL: srv.URL})
+		if r.OK || r.Status != code || len(srv.requests()) != 2 {
+			t.Errorf("%d: %+v after %q", code, r, srv.requests())
+		}
+	}
+}
+
 // The end is all that was missing: the server has no more, and says how much that is.
 func TestNothingBehindTheEnd(t *testing.T) {
 	dir := t.TempDir()

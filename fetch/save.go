@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+
+	"github.com/mettle-go/mettle/internal/httprule"
 )
 
 var (
@@ -22,6 +24,24 @@ var (
 
 // forward is by how many bytes an attempt has to bring a body forward to be worth an attempt more.
 const forward = 1 << 20
+
+// A refusedError says that the server refuses to give the rest of a body, by an answer that is not 416.
+type refusedError struct{ status int }
+
+func (e *refusedError) Error() string {
+	return statusFailure(e.status).Message + ", asked for the rest: it is asked for as a whole again"
+}
+
+// refusesRest reports whether such an answer may mean no more than that a Range is not welcome, so that it is worth to ask once for the whole. Those left
+// out speak of the resource itself, or of who asks.
+func refusesRest(code int) bool {
+	switch code {
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusNotFound, http.StatusProxyAuthRequired, http.StatusGone,
+		http.StatusUnavailableForLegalReasons:
+		return false
+	}
+	return code/100 == 4 && !httprule.Passing(code)
+}
 
 // A sizeError says that a body is larger than allowed.
 type sizeError struct{ most int64 }
@@ -250,7 +270,11 @@ func (f *run) resume(ctx context.Context, t *task) error {
 		}
 		p.path, p.url = filepath.Join(f.store.dir, bodyPath(t.item, u)), t.item.URL
 	}
-	if p.sought || !p.whole || f.store.pristine(filepath.Dir(p.path)) {
+	if p.sought || p.exists || f.store.pristine(filepath.Dir(p.path)) {
+		return nil
+	}
+	if !p.whole {
+		p.sought, p.litter = true, true
 		return nil
 	}
 	buf := f.buffers.Get().(*[]byte)
