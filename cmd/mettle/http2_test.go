@@ -148,9 +148,18 @@ func answerH2(f *http2.Framer, id uint32, how string) bool {
 	case "hang up":
 		return false
 	default:
+		status, frames, _ := strings.Cut(how, " of 4: ")
 		var block bytes.Buffer
-		hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: ":status", Value: how})
-		f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true})
+		enc := hpack.NewEncoder(&block)
+		enc.WriteField(hpack.HeaderField{Name: ":status", Value: status})
+		if frames != "" {
+			enc.WriteField(hpack.HeaderField{Name: "content-length", Value: "4"})
+		}
+		f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndStream: frames == "", EndHeaders: true})
+		parts := strings.Fields(frames)
+		for i, data := range parts {
+			f.WriteData(id, i == len(parts)-1, []byte(data))
+		}
 	}
 	return true
 }
