@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -163,5 +164,81 @@ func TestRetryOfAFileThatHasChanged(t *testing.T) {
 	}
 	if files, _ := os.ReadDir(filepath.Dir(name)); len(files) != 1 {
 		t.Errorf("left behind: %v", files)
+	}
+}
+
+// While the file is copied, the run goes on to write.
+func TestRetryKeepsWhatIsWrittenMeanwhile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "results.jsonl")
+	write(t, name, []byte(resultLine("http://a.test/1", KindDNS)+resultLine("http://a.test/2", "")))
+	j, err := OpenJournal(name, JournalConfig{RetryFailed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	add := func(id string) {
+		t.Helper()
+		if err := errors.Join(j.Write(failedRecord(id, KindDNS)), j.Flush()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j.known.take("http://a.test/1", "http://a.test/1")
+	if err := j.settle(); err != nil {
+		t.Fatal(err)
+	}
+	add("before")
+	h, err := j.heir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.copyOthers(t.Context(), j.known, 1); err != nil {
+		t.Fatal(err)
+	}
+	add("meanwhile")
+	if err := j.Write(failedRecord("kept back", KindDNS)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.succeed(h); err != nil {
+		t.Fatal(err)
+	}
+	add("after")
+	ids, _ := idsIn(t, read(t, name))
+	if want := map[string]int{"http://a.test/2": 1, "before": 1, "meanwhile": 1, "kept back": 1, "after": 1}; !maps.Equal(ids, want) {
+		t.Errorf("the file has %v, want %v", ids, want)
+	}
+	if int64(len(read(t, name))) != j.size {
+		t.Errorf("the file has %d bytes, and is thought to have %d", len(read(t, name)), j.size)
+	}
+}
+
+// What goes wrong while the file is copied leaves the old one where it is, and nothing beside it.
+func TestRetryThatFailsChangesNothing(t *testing.T) {
+	had := strings.Repeat(resultLine("http://a.test/1", KindDNS), 3000)
+	gone, full := errors.New("caller has gone"), errors.New("no space")
+	for _, want := range []error{gone, full} {
+		name := filepath.Join(t.TempDir(), "results.jsonl")
+		write(t, name, []byte(had))
+		j, err := OpenJournal(name, JournalConfig{RetryFailed: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.known.takeAny("http://a.test/1")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		if want == gone {
+			cancel(gone)
+		} else {
+			j.failed = full
+		}
+		if err := j.withoutTaken(ctx, 1); !errors.Is(err, want) || string(read(t, name)) != had {
+			t.Errorf("%v, want %v and the file as it was", err, want)
+		}
+		cancel(nil)
+		j.failed = nil
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+		if files, _ := os.ReadDir(filepath.Dir(name)); len(files) != 1 {
+			t.Errorf("left behind: %v", files)
+		}
 	}
 }
