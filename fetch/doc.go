@@ -134,7 +134,8 @@
 //
 // About 500 bytes for each item in memory, 2 KB for one that waits after a redirect, and what net/http takes for each running request. The input is not read further ahead
 // than Config.Window, unless hosts that are slow or down hold up requests to others: then by up to ten windows of items in a row for hosts that are behind already, in
-// a temporary file of about the size of these lines. A record may be kept back for 20 ms before the Sink is flushed. A body that is saved takes no memory but a buffer of 64 KiB. It
+// a temporary file of about the size of these lines. What has been tried stays in memory, some twenty items of each host that is down: where these alone fill
+// Config.Window, the other hosts wait for Config.Patience. A record may be kept back for 20 ms before the Sink is flushed. A body that is saved takes no memory but a buffer of 64 KiB. It
 // waits twice for its disk, for its bytes and for its name. Of bodies below 1 MiB, up to 256 do so together, each with an open file, while other requests
 // run; where the disk is behind by more, nothing is started until it has caught up. A larger one waits for its bytes as part of its request.
 //
