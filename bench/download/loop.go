@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 func loop(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("loop", flag.ExitOnError)
 	dir := flags.String("dir", "", "where to save bodies")
+	durable := flags.Bool("sync", false, "give a file its name when its bytes are on the disk, and sync that too")
 	limit := flags.Duration("timeout", 0, "of each request")
 	flags.Parse(args)
 	text, err := os.ReadFile(flags.Arg(0))
@@ -44,7 +46,11 @@ func loop(ctx context.Context, args []string, stdout io.Writer) error {
 				body.Reset()
 				err := read(ctx, c, urls[i], &body)
 				if err == nil && *dir != "" {
-					err = os.WriteFile(filepath.Join(*dir, strconv.Itoa(i)), body.Bytes(), 0o666)
+					save := saveAtOnce
+					if *durable {
+						save = saveDurably
+					}
+					err = save(filepath.Join(*dir, strconv.Itoa(i)), body.Bytes())
 				}
 				had[i] = int64(body.Len())
 				if err != nil {
@@ -61,6 +67,28 @@ func loop(ctx context.Context, args []string, stdout io.Writer) error {
 		}
 	}
 	return out.Flush()
+}
+
+func saveAtOnce(name string, body []byte) error { return os.WriteFile(name, body, 0o666) }
+
+// saveDurably is what it takes for a file to be there, whole, or not at all, whatever happens.
+func saveDurably(name string, body []byte) error {
+	f, err := os.Create(name + ".part")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(body)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(name+".part", name); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func read(ctx context.Context, c *http.Client, url string, to *bytes.Buffer) error {

@@ -17,11 +17,14 @@ import (
 
 const smallFile = 1 << 10
 
-// A row is a tool that keeps what it fetches in some place.
+// A row is a tool that does something with what it fetches.
 type row struct {
 	tool  tool
+	name  string // of the tool and what it does
+	save  bool   // it keeps the files
+	sync  bool   // it has them on the disk before it says so, if that is for it to choose
 	group string // its heading in the table
-	place string // "": keeps nothing
+	place string // where it works; "": nowhere in particular
 	first bool   // of its group, whose ratios are to it
 
 	walls, cpus, ratios []float64 // in seconds, but for ratios; one a round
@@ -29,16 +32,26 @@ type row struct {
 
 // groups are the rows in the order of the table.
 func (o options) groups() (rows []*row) {
+	results := row{tool: mettleTool, name: "mettle fetch: results only"}
+	kept := []row{
+		{tool: mettleTool, name: "mettle fetch --dir: results, saved, synced", save: true},
+		results,
+		{tool: loopTool, name: "bare http.Client loop: saved, synced", save: true, sync: true},
+		{tool: loopTool, name: "bare http.Client loop: saved", save: true},
+		{tool: curlTool, name: "curl: saved", save: true},
+		{tool: ariaTool, name: "aria2c: saved", save: true},
+	}
 	for _, g := range []struct {
 		title, place string
-		tools        []tool
+		rows         []row
 	}{
-		{"results or nothing kept", "", []tool{mettleTool, loopTool}},
-		{"files kept in memory", o.memory, []tool{mettleTool, loopTool, curlTool, ariaTool}},
-		{"files kept on a disk", o.disk, []tool{mettleTool, loopTool, curlTool, ariaTool}},
+		{"no files kept", "", []row{results, {tool: loopTool, name: "bare http.Client loop: nothing"}}},
+		{"files kept in memory", o.memory, kept},
+		{"files kept on a disk", o.disk, kept},
 	} {
-		for i, t := range g.tools {
-			rows = append(rows, &row{tool: t, group: g.title, place: g.place, first: i == 0})
+		for i, r := range g.rows {
+			r.group, r.place, r.first = g.title, g.place, i == 0
+			rows = append(rows, &r)
 		}
 	}
 	return rows
@@ -72,13 +85,13 @@ func (o options) small(ctx context.Context, bin binaries, work string, stderr io
 			if err != nil {
 				return nil, err
 			}
-			j.save = r.place != ""
+			j.save, j.sync = r.save, r.sync
 			costs[n], err = j.fetchAll(ctx, r.tool, wants)
 			os.RemoveAll(j.dir)
 			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", r.tool.name, r.group, err)
+				return nil, fmt.Errorf("%s, %s: %w", r.name, r.group, err)
 			}
-			fmt.Fprintf(stderr, "round %d of %d: %s, %s: %.2f s\n", round+1, o.rounds, r.tool.name, r.group, costs[n].wall.Seconds())
+			fmt.Fprintf(stderr, "round %d of %d: %s, %s: %.2f s\n", round+1, o.rounds, r.name, r.group, costs[n].wall.Seconds())
 		}
 		base := 0
 		for n, r := range rows {

@@ -16,7 +16,7 @@ func smallTable(w io.Writer, files int, rows []*row) {
 			fmt.Fprintf(w, "| **%s** | | | | |\n", r.group)
 		}
 		low, median, high := stats.Quartiles(r.walls)
-		fmt.Fprintf(w, "| %s | %.2f | %.2f – %.2f | %.2f | %.2f |\n", r.tool.name, median, low, high, stats.Median(r.ratios), stats.Median(r.cpus))
+		fmt.Fprintf(w, "| %s | %.2f | %.2f – %.2f | %.2f | %.2f |\n", r.name, median, low, high, stats.Median(r.ratios), stats.Median(r.cpus))
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 
 func TestTables(t *testing.T) {
 	rows := []*row{
-		{tool: mettleTool, group: "kept", first: true, walls: []float64{2, 1, 3}, cpus: []float64{1, 1, 4}, ratios: []float64{1, 1, 1}},
-		{tool: curlTool, group: "kept", walls: []float64{3, 3, 3}, cpus: []float64{0.5, 0.25, 0.75}, ratios: []float64{1.5, 3, 1}},
+		{name: "mettle fetch", group: "kept", first: true, walls: []float64{2, 1, 3}, cpus: []float64{1, 1, 4}, ratios: []float64{1, 1, 1}},
+		{name: "curl", group: "kept", walls: []float64{3, 3, 3}, cpus: []float64{0.5, 0.25, 0.75}, ratios: []float64{1.5, 3, 1}},
 	}
 	scores := []score{{tool: ariaTool, flags: "-x1", judgment: judgment{good: 1500, lost: 10, wrong: 2}, requests: 1234567, violations: 3,
 		cost: cost{wall: 1250 * time.Millisecond}}}

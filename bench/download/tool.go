@@ -28,6 +28,7 @@ type job struct {
 	dir     string // of this job alone
 	urls    []string
 	save    bool // the bodies, into dir/files
+	sync    bool // each of them, where that is not always or never so
 	hostile bool
 }
 
@@ -171,6 +172,9 @@ var loopTool = tool{
 		}
 		if j.save {
 			argv = append(argv, "-dir", "files")
+		}
+		if j.sync {
+			argv = append(argv, "-sync")
 		}
 		return append(argv, "list"), j.write("list", plainList)
 	},
