@@ -73,7 +73,7 @@ type leg struct {
 	err      error
 	doubtful bool   // the failure may prove the network's
 	streak   uint64 // if so: in which it came
-	saved    bool   // the body is in its file, or fatal says why not
+	saved    bool   // the body is in its file, or fatal or err says why not
 	fatal    error  // the body cannot be saved, for which the item can do nothing
 
 	trace   httprule.Trace // of the first request

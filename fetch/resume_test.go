@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -221,6 +222,40 @@ func TestResumeFromEveryKindOfOffset(t *testing.T) {
 			}
 			saved(t, one(t, Config{Dir: dir, Attempts: 2}, Item{URL: srv.URL}), dir, body)
 		}
+	}
+}
+
+// What is left of a body is also found in a directory where this run has saved others, be it that an earlier run had made the directory, or that what is
+// left is of this run.
+func TestResumeBesideOthers(t *testing.T) {
+	const n = 100_000
+	ask := fmt.Sprintf("bytes=%d- %s", n, tag)
+	first, whole := send(200, body, n, "ETag", tag), send(200, body, -1, "ETag", tag)
+	dir := t.TempDir()
+	srv := scripted(t, first, whole, rest(body, n, "ETag", tag))
+	cutRun(t, srv, dir, n)
+	place := func(path string) string {
+		u, _ := url.Parse(srv.URL + path)
+		return filepath.Dir(bodyPath(Item{URL: u.String()}, u))
+	}
+	sibling := "/0"
+	for i := 1; place(sibling) != place("/x.bin"); i++ {
+		sibling = "/" + strconv.Itoa(i)
+	}
+	sink := &collector{t: t}
+	if _, err := Run(t.Context(), Config{Dir: dir, Concurrency: 1}, URLs(srv.URL+sibling, srv.URL+"/x.bin"), sink); err != nil {
+		t.Fatal(err)
+	}
+	if got := srv.requests(); len(got) != 3 || got[2] != ask {
+		t.Errorf("of an earlier run: requests asked for %q", got)
+	}
+	srv = scripted(t, first, rest(body, n, "ETag", tag))
+	sink = &collector{t: t}
+	if _, err := Run(t.Context(), Config{Dir: t.TempDir(), Attempts: 1}, URLs(srv.URL, srv.URL), sink); err != nil {
+		t.Fatal(err)
+	}
+	if got := srv.requests(); len(got) != 2 || got[1] != ask {
+		t.Errorf("of this run: requests asked for %q", got)
 	}
 }
 

@@ -40,11 +40,13 @@ func (f *run) save(ctx context.Context) {
 				more = false
 			}
 		}
-		if ctx.Err() != nil {
-			continue // nobody writes records any more, and run.abandon sees to the parts
+		if ctx.Err() == nil {
+			saveAll(batch)
 		}
-		saveAll(batch)
 		for _, l := range batch {
+			if !l.saved {
+				l.saved, l.err = true, context.Cause(ctx)
+			}
 			f.results <- l
 		}
 	}
@@ -127,7 +129,13 @@ func (f *run) saved(ctx context.Context, l *leg) error {
 		return f.giveUp(ctx, l.fatal)
 	}
 	f.forget(l.task)
-	return f.write(l.task.final(l, nil))
+	if l.err == nil {
+		return f.write(l.task.final(l, nil))
+	}
+	if !f.stopped {
+		return l.err
+	}
+	return nil
 }
 
 // giveUp ends the run, as a body cannot be saved. Those that are being saved may have better luck: they would be fetched again for nothing.
@@ -140,7 +148,7 @@ func (f *run) giveUp(ctx context.Context, why error) error {
 				continue
 			}
 			f.saving--
-			if l.fatal == nil {
+			if l.fatal == nil && l.err == nil {
 				f.forget(l.task)
 				if err := f.write(l.task.final(l, nil)); err != nil {
 					return err

@@ -88,7 +88,13 @@ func TestNoRecordBeforeItsFileIsSafe(t *testing.T) {
 			}
 		}
 	}}
-	counts, err := Run(t.Context(), Config{Dir: dir, Transport: answers}, URLs(manyURLs(500)...), sink)
+	w := wire(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "77") {
+			return answer(r, 200, string(text(1, 2*large))), nil
+		}
+		return answers.RoundTrip(r)
+	})
+	counts, err := Run(t.Context(), Config{Dir: dir, Transport: w}, URLs(manyURLs(500)...), sink)
 	if err != nil || counts.OK != 500 || sink.n != 500 {
 		t.Errorf("%+v, %v", counts, err)
 	}
@@ -209,22 +215,21 @@ func TestAbandonedWhileSaving(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
-		var begun atomic.Bool
 		onSync(t, func(f file) error {
-			if begun.Load() {
-				cancel(gone)
+			if strings.HasSuffix(nameOf(t, f), ".part") && ctx.Err() == nil {
 				time.Sleep(time.Second)
 			}
 			return nil
 		})
-		slow := wire(func(r *http.Request) (*http.Response, error) {
-			if r.URL.Path == "/2" {
-				begun.Store(true)
+		first := wire(func(r *http.Request) (*http.Response, error) {
+			synctest.Wait() // until those before it are with the disk
+			if r.URL.Path == "/3" {
+				cancel(gone)
 			}
 			return w.RoundTrip(r)
 		})
 		sink := &collector{t: t}
-		_, err := Run(ctx, Config{Dir: dir, Transport: slow, Concurrency: 1}, URLs("http://a.test/large", "http://a.test/1", "http://a.test/2", "http://a.test/3"), sink)
+		_, err := Run(ctx, Config{Dir: dir, Transport: first, Concurrency: 1}, URLs("http://a.test/1", "http://a.test/2", "http://a.test/large", "http://a.test/3"), sink)
 		if !errors.Is(err, gone) {
 			t.Errorf("ended with %v", err)
 		}
@@ -234,9 +239,88 @@ func TestAbandonedWhileSaving(t *testing.T) {
 			}
 		}
 	})
-	onSync(t, func(f file) error { return nil })
-	saved := one(t, Config{Dir: dir, Transport: w}, Item{URL: "http://a.test/large"})
-	if !saved.OK || saved.SHA256 != sumOf(body) {
-		t.Errorf("%+v", saved)
+	onSync(t, file.Sync)
+	if r := one(t, Config{Dir: dir, Transport: w}, Item{URL: "http://a.test/large"}); !r.OK || r.SHA256 != sumOf(body) || asked != fmt.Sprintf("bytes=%d-", len(body)) {
+		t.Errorf("%+v, asked for %q", r, asked)
 	}
+}
+
+// A stop waits for what is being saved.
+func TestStopWhileSaving(t *testing.T) {
+	dir := inMemoryDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		onSync(t, func(f file) error {
+			if strings.HasSuffix(nameOf(t, f), ".part") && !strings.Contains(nameOf(t, f), "probe") {
+				time.Sleep(10 * time.Second)
+			}
+			return nil
+		})
+		stop := make(chan struct{})
+		time.AfterFunc(time.Second, func() { close(stop) })
+		sink := &collector{t: t}
+		counts, err := Run(t.Context(), Config{Dir: dir, Transport: answers, Stop: stop, Grace: 5 * time.Second}, URLs(manyURLs(30)...), sink)
+		if err != nil || counts.OK != 30 || len(sink.records) != 30 {
+			t.Errorf("%+v, %v, %d records", counts, err, len(sink.records))
+		}
+	})
+}
+
+// Nobody waits for those who wait for a disk when the run is abandoned in its grace.
+func TestAbandonedWhileSavingInTheGrace(t *testing.T) {
+	dir := inMemoryDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		var begun atomic.Bool
+		onSync(t, func(f file) error {
+			if begun.Load() && strings.HasSuffix(nameOf(t, f), ".part") {
+				time.Sleep(10 * time.Second)
+			}
+			return nil
+		})
+		w := wire(func(r *http.Request) (*http.Response, error) {
+			begun.Store(true)
+			return answers.RoundTrip(r)
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		stop := make(chan struct{})
+		time.AfterFunc(time.Second, func() { close(stop) })
+		time.AfterFunc(3*time.Second, cancel)
+		var urls []string
+		for i := range 30 {
+			urls = append(urls, fmt.Sprintf("http://a.test/%d", i))
+		}
+		sink := &collector{t: t}
+		counts, err := Run(ctx, Config{Dir: dir, Transport: w, Concurrency: 1, Stop: stop, Grace: time.Second}, URLs(urls...), sink)
+		if err == nil || counts.Done() != int64(len(sink.records)) {
+			t.Errorf("%+v, %v, %d records", counts, err, len(sink.records))
+		}
+		for name := range files(t, dir) {
+			if strings.Contains(name, ".part") {
+				t.Errorf("%s is left", name)
+			}
+		}
+	})
+}
+
+// Too many open files when a name is to be synced is a trouble that passes, as it is elsewhere.
+func TestTooManyOpenFilesWhileSaving(t *testing.T) {
+	dir := inMemoryDir(t)
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was)
+	synctest.Test(t, func(t *testing.T) {
+		var begun atomic.Bool
+		onSync(t, func(f file) error {
+			if begun.Load() && strings.HasSuffix(nameOf(t, f), ".part") {
+				tight := was
+				tight.Cur = 3
+				time.AfterFunc(300*time.Millisecond, func() { syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was) })
+				return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &tight)
+			}
+			return nil
+		})
+		w := wire(func(r *http.Request) (*http.Response, error) { begun.Store(true); return answers.RoundTrip(r) })
+		saved(t, one(t, Config{Dir: dir, Transport: w}, Item{URL: "http://a.test/1"}), dir, []byte("body of /1"))
+	})
 }
