@@ -28,6 +28,7 @@ const (
 // others meanwhile: a disk takes about as long for the files of a batch as for one of them.
 func (f *run) save(ctx context.Context) {
 	var batch []*leg
+	slow := false // the disk, at the last batch
 	for l := range f.whole {
 		batch = append(batch[:0], l)
 		for more := true; more && len(batch) < mostSaving; {
@@ -41,7 +42,7 @@ func (f *run) save(ctx context.Context) {
 			}
 		}
 		if ctx.Err() == nil {
-			saveAll(batch)
+			slow = saveAll(batch, slow)
 		}
 		for _, l := range batch {
 			if !l.saved {
@@ -52,14 +53,14 @@ func (f *run) save(ctx context.Context) {
 	}
 }
 
-// saveAll saves the bodies of all legs, or says in each why not.
-func saveAll(batch []*leg) {
-	if len(batch) > 1 {
+// saveAll saves the bodies of all legs, or says in each why not. It reports whether the disk took its time.
+func saveAll(batch []*leg, hurry bool) (slow bool) {
+	if hurry && len(batch) > 1 {
 		for _, l := range batch {
 			l.task.part.hurry()
 		}
 	}
-	each(len(batch), func(i int) { batch[i].fatal = batch[i].task.part.saveBytes() })
+	slow = each(len(batch), func(i int) { batch[i].fatal = batch[i].task.part.saveBytes() })
 	var dirs []string
 	place := make(map[string]int)
 	for _, l := range batch {
@@ -80,10 +81,11 @@ func saveAll(batch []*leg) {
 			l.fatal = errs[place[filepath.Dir(l.path)]]
 		}
 	}
+	return slow
 }
 
-// each calls f with every number below n: one after the other as long as f returns promptly, else many at a time.
-func each(n int, f func(i int)) {
+// each calls f with every number below n: one after the other as long as f returns promptly, else many at a time. It reports whether f did not.
+func each(n int, f func(i int)) (slow bool) {
 	for i := range n {
 		began := clock.Now()
 		f(i)
@@ -101,8 +103,9 @@ func each(n int, f func(i int)) {
 			})
 		}
 		wg.Wait()
-		return
+		return true
 	}
+	return false
 }
 
 // syncNamesPatiently is syncNames, for who must not fail for want of a file that others are about to close.
