@@ -244,9 +244,12 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 				// The group may not have started what launch gave it, so that there is no result to wait for.
 				return context.Cause(g.Context()) // ctx may have been canceled here, without a cause
 			}
-			// The grace is over: what runs ends by itself, with no record.
-			l := <-f.results
-			err = f.end(ctx, l)
+			// The grace is over: what runs ends by itself, with no record. Not all of it does after a panic.
+			select {
+			case l := <-f.results:
+				err = f.end(ctx, l)
+			case <-g.Context().Done():
+			}
 		}
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mettle-go/mettle/group"
 	"github.com/mettle-go/mettle/internal/clock"
 )
 
@@ -352,6 +353,23 @@ func TestTheCauseOfTheContextIsReturnedAlsoAfterTheGrace(t *testing.T) {
 		_, err := Run(ctx, Config{Transport: w, Stop: stop, Grace: time.Second}, URLs("http://a.test/", "http://b.test/"), &collector{t: t})
 		if !errors.Is(err, gone) {
 			t.Errorf("the run ended with %v", err)
+		}
+	})
+}
+
+// A panic of the Transport when the grace is over ends the run, though no result comes of its request.
+func TestPanicAfterTheGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := wire(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			time.Sleep(time.Second)
+			panic("no answer")
+		})
+		stop := make(chan struct{})
+		time.AfterFunc(time.Second, func() { close(stop) })
+		_, err := Run(t.Context(), Config{Transport: w, Stop: stop, Timeout: time.Hour}, URLs("http://a.test/"), &collector{t: t})
+		if p, ok := errors.AsType[*group.PanicError](err); !ok || p.Value != "no answer" {
+			t.Errorf("ended with %v", err)
 		}
 	})
 }
