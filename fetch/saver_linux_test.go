@@ -324,3 +324,50 @@ func TestTooManyOpenFilesWhileSaving(t *testing.T) {
 		saved(t, one(t, Config{Dir: dir, Transport: w}, Item{URL: "http://a.test/1"}), dir, []byte("body of /1"))
 	})
 }
+
+// A directory may have been made by a run that was killed before its name was safe.
+func TestDirectoriesAboveAreSynced(t *testing.T) {
+	dir := inMemoryDir(t)
+	s, err := openStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	host := filepath.Join(dir, "a.test")
+	if err := os.Mkdir(host, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	synced := make(map[string]int)
+	onSync(t, func(f file) error { synced[nameOf(t, f)]++; return nil })
+	for _, sub := range []string{"00", "01"} {
+		if err := s.mkdir(filepath.Join(host, sub)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if synced[dir] != 1 || synced[host] != 2 {
+		t.Errorf("synced: %v, want 1 time %s and 2 times %s", synced, dir, host)
+	}
+}
+
+// A store that cannot be used leaves no file open: nothing else would ever close it.
+func TestAProbeThatFailsLeavesNoOpenFile(t *testing.T) {
+	dir := inMemoryDir(t)
+	onSync(t, func(f file) error {
+		if strings.HasSuffix(nameOf(t, f), ".part") {
+			return syscall.EIO
+		}
+		return nil
+	})
+	if _, err := openStore(dir); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("opened with %v", err)
+	}
+	open, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range open {
+		if name, _ := os.Readlink(fd); strings.HasPrefix(name, dir+"/") {
+			t.Errorf("%s is still open", name)
+		}
+	}
+}

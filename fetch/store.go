@@ -111,6 +111,7 @@ func (s *store) probe() (err error) {
 		return err
 	}
 	p := &part{store: s, path: filepath.Join(sub, strings.Repeat("x", longestName)+"-0123456789abcdef"), total: -1}
+	defer p.drop() // which closes the file, if that is still open
 	if err := p.create(); err != nil {
 		return err
 	}
@@ -132,18 +133,17 @@ func (s *store) mkdir(dir string) error {
 	if ok {
 		return nil
 	}
-	err := os.Mkdir(dir, 0o777)
-	if above := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && above != filepath.Clean(s.dir) {
+	if above := filepath.Dir(dir); above != filepath.Clean(s.dir) {
+		// Also if it is there: another worker may have made it in this moment, or a run that was killed before it was safe.
 		if err := s.mkdir(above); err != nil {
 			return err
 		}
-		err = os.Mkdir(dir, 0o777)
 	}
+	err := os.Mkdir(dir, 0o777)
 	fresh := err == nil
 	if !fresh && !errors.Is(err, fs.ErrExist) {
 		return unsaved(dir, err)
 	}
-	// Also if it was there: another worker may have made it in this moment.
 	if err := syncNames(filepath.Dir(dir)); err != nil {
 		return err
 	}
