@@ -25,8 +25,8 @@ type note struct {
 // checkpoint makes what is here of the part safe from a power loss, and notes it. The order matters: the note is written when its bytes are on the disk,
 // beside the one before it, and takes that one's place in one step.
 func (p *part) checkpoint() error {
-	if err := syncFile(p.file); err != nil {
-		return unsaved(p.temp(), err)
+	if err := p.sync(); err != nil {
+		return err
 	}
 	line, err := json.Marshal(note{
 		URL: redacted(p.url), Resource: p.resource, ETag: p.validator.etag, LastModified: p.validator.modified,

@@ -46,6 +46,7 @@ type part struct {
 	noted     bool      // there is a note, or what an earlier run left of one
 	file      file      // path.part, while a request brings bytes, and then until it is synced
 	safe      bool      // all of it is on the disk
+	spoiled   bool      // a sync failed: what is behind synced may never get to the disk, even if the next sync does not fail
 	refused   bool      // the server wants no question for the rest
 	litter    bool      // there may be something of an earlier run that is of no use
 }
@@ -95,7 +96,7 @@ func (p *part) create() error {
 // forget sets the part to no bytes of an unknown body.
 func (p *part) forget() {
 	p.answer, p.validator, p.resource = nil, validator{}, ""
-	p.size, p.total, p.safe = 0, -1, false
+	p.size, p.total, p.safe, p.spoiled = 0, -1, false, false
 	if p.sum == nil {
 		p.sum = sha256.New()
 	}
@@ -157,7 +158,7 @@ func (p *part) suspend() error {
 		return nil
 	}
 	var err error
-	if p.size-p.synced >= worthwhile {
+	if p.size-p.synced >= worthwhile && !p.spoiled {
 		err = p.checkpoint()
 	}
 	if cerr := p.file.Close(); err == nil && cerr != nil {
@@ -189,13 +190,19 @@ func (p *part) hurry() {
 func (p *part) saveBytes() error {
 	var err error
 	if !p.safe {
-		err = syncFile(p.file)
+		err = p.sync()
 	}
-	if cerr := p.file.Close(); err == nil {
-		err = cerr
+	if cerr := p.file.Close(); err == nil && cerr != nil {
+		err = unsaved(p.temp(), cerr)
 	}
 	p.file = nil
-	if err != nil {
+	return err
+}
+
+// sync makes what was written safe from a power loss.
+func (p *part) sync() error {
+	if err := syncFile(p.file); err != nil {
+		p.spoiled = true
 		return unsaved(p.temp(), err)
 	}
 	return nil

@@ -247,8 +247,8 @@ func (f *run) conclude(l *leg, p *part) error {
 		return errors.Join(err, p.drop())
 	}
 	if p.file != nil && p.size-p.synced >= large {
-		if err := syncFile(p.file); err != nil {
-			return unsaved(p.temp(), err)
+		if err := p.sync(); err != nil {
+			return err
 		}
 		p.safe = true
 	}

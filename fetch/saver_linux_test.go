@@ -349,6 +349,32 @@ func TestDirectoriesAboveAreSynced(t *testing.T) {
 	}
 }
 
+// After a sync that failed, the next one may succeed though the bytes are lost: no note may speak of them.
+func TestNoNoteAfterAFailedSync(t *testing.T) {
+	for name, n := range map[string]int{"at the end": 2 << 20, "at a checkpoint": 9 << 20, "behind the worker": large / 2} {
+		dir := inMemoryDir(t)
+		failed := 0
+		onSync(t, func(f file) error {
+			if strings.HasSuffix(nameOf(t, f), ".part") && !strings.Contains(nameOf(t, f), ".probe") {
+				if failed++; failed == 1 {
+					return syscall.EIO
+				}
+			}
+			return nil
+		})
+		w := wire(func(r *http.Request) (*http.Response, error) {
+			return answer(r, 200, strings.Repeat("x", n), "ETag", tag), nil
+		})
+		_, err := Run(t.Context(), Config{Dir: dir, Transport: w}, URLs("http://a.test/"), &collector{t: t})
+		if !errors.Is(err, syscall.EIO) || failed != 1 {
+			t.Errorf("%s: ended with %v, %d syncs", name, err, failed)
+		}
+		for left := range files(t, dir) {
+			t.Errorf("%s: %s is left", name, left)
+		}
+	}
+}
+
 // A store that cannot be used leaves no file open: nothing else would ever close it.
 func TestAProbeThatFailsLeavesNoOpenFile(t *testing.T) {
 	dir := inMemoryDir(t)
