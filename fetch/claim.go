@@ -55,7 +55,9 @@ func (f *run) release(t *task) {
 
 // abandon removes the parts of the tasks that the run leaves to do, where nobody could go on with them. No request runs any more.
 func (f *run) abandon() {
+	parts := make([]*part, 0, len(f.claims))
 	for _, c := range f.claims {
-		c.part.abandon()
+		parts = append(parts, c.part)
 	}
+	each(len(parts), func(i int) { parts[i].abandon() }) // each of those that are whole may have to wait for the disk
 }

@@ -131,14 +131,11 @@ func (f *run) saved(ctx context.Context, l *leg) error {
 	if l.fatal != nil {
 		return f.giveUp(ctx, l.fatal)
 	}
+	if l.err != nil {
+		return l.err // the run is abandoned, and run.abandon sees to the part
+	}
 	f.forget(l.task)
-	if l.err == nil {
-		return f.write(l.task.final(l, nil))
-	}
-	if !f.stopped {
-		return l.err
-	}
-	return nil
+	return f.write(l.task.final(l, nil))
 }
 
 // giveUp ends the run, as a body cannot be saved. Those that are being saved may have better luck: they would be fetched again for nothing.
