@@ -26,7 +26,7 @@ type Counts struct {
 	Kinds    map[Kind]int64 // why they failed
 	Attempts int64          // requests made, those of hedges included
 	Bytes    int64          // of bodies received
-	Running  int64          // requests running now
+	Running  int64          // requests running now, and bodies that are being saved
 	Waiting  int64          // items waiting now
 	Resting  int64          // hosts left alone now for a second or more: on hold, parked, or asked slowly
 	Offline  bool           // our own network seems to be down

@@ -122,12 +122,14 @@ func syncNamesPatiently(dir string) (err error) {
 // handOver gives l, whose body is whole, to those who save it. Its request has ended, and another one may take its place.
 func (f *run) handOver(l *leg) {
 	f.saving++
+	f.meter.running.Add(1)
 	f.whole <- l
 }
 
 // saved ends the task of l, whose body has been saved, or could not be.
 func (f *run) saved(ctx context.Context, l *leg) error {
 	f.saving--
+	f.meter.running.Add(-1)
 	if l.fatal != nil {
 		return f.giveUp(ctx, l.fatal)
 	}
@@ -148,6 +150,7 @@ func (f *run) giveUp(ctx context.Context, why error) error {
 				continue
 			}
 			f.saving--
+			f.meter.running.Add(-1)
 			if l.fatal == nil && l.err == nil {
 				f.forget(l.task)
 				if err := f.write(l.task.final(l, nil)); err != nil {

@@ -117,18 +117,23 @@ func TestBodiesAreSavedBehindTheWorkers(t *testing.T) {
 		})
 		begin := time.Now()
 		most := int64(0)
-		done := int64(0)
+		done, running := int64(0), int64(0)
+		meter := new(Meter)
 		sink := &watching{look: func(*Record) {
 			done++
 			most = max(most, asked.Load()-done)
+			running = max(running, meter.Counts().Running)
 		}}
 		const n = 2000
-		counts, err := Run(t.Context(), Config{Dir: dir, Transport: w, Concurrency: 4, PerHost: 4}, URLs(manyURLs(n)...), sink)
+		counts, err := Run(t.Context(), Config{Dir: dir, Transport: w, Concurrency: 4, PerHost: 4, Meter: meter}, URLs(manyURLs(n)...), sink)
 		if err != nil || counts.OK != n {
 			t.Fatalf("%+v, %v", counts, err)
 		}
 		if most > mostSaving+4 || most < mostSaving/2 {
 			t.Errorf("%d bodies were fetched and not saved at a time, want about %d", most, mostSaving)
+		}
+		if running < mostSaving/2 || counts.Running != 0 {
+			t.Errorf("%d running at a time, and %d in the end, want those that are being saved among them", running, counts.Running)
 		}
 		// Each directory is made once, which its worker waits for. One body after the other would take 4,000 s, four at a time 1,000.
 		if took := time.Since(begin); took > 400*time.Second {
