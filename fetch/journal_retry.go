@@ -86,7 +86,7 @@ func (j *Journal) succeed(h *heir) error {
 	if err != nil {
 		return err
 	}
-	syncNames(filepath.Dir(h.path)) // without it, a power cut may leave the old file, which is as good
+	syncNames(filepath.Dir(h.path)) // where that fails, a power cut may leave the old file: its list goes on from there
 	h.old.Close()                   // what this run wrote to it has been copied
 	j.file, j.size, j.unsaved, j.synced = h.file, h.size+n, false, time.Now()
 	return nil
