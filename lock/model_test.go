@@ -216,11 +216,8 @@ var correct = map[string]func() subject{
 }
 
 func random(seed uint64, n int) []byte {
-	rng := rand.New(rand.NewPCG(seed, 6))
 	data := make([]byte, n)
-	for i := range data {
-		data[i] = byte(rng.Uint32())
-	}
+	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), 6}).Read(data)
 	return data
 }
 

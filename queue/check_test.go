@@ -189,11 +189,8 @@ func doneOf(s subject) (answer string) {
 }
 
 func random(seed uint64, n int) []byte {
-	rng := rand.New(rand.NewPCG(seed, 5))
 	data := make([]byte, n)
-	for i := range data {
-		data[i] = byte(rng.Uint32())
-	}
+	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), 5}).Read(data)
 	return data
 }
 

@@ -297,11 +297,8 @@ func told(err error) string {
 }
 
 func random(seed uint64, n int) []byte {
-	rng := rand.New(rand.NewPCG(seed, 15))
 	data := make([]byte, n)
-	for i := range data {
-		data[i] = byte(rng.Uint32())
-	}
+	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), 15}).Read(data)
 	return data
 }
 
