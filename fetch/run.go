@@ -189,9 +189,15 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 	defer cancel()
 	wake := time.NewTimer(0)
 	defer wake.Stop()
-	stop, grace, limit := f.cfg.Stop, (<-chan time.Time)(nil), (<-chan time.Time)(nil)
+	// In the place of a timer that is due already, which in a synctest bubble can crash Go's race detector.
+	past := make(chan time.Time)
+	close(past)
+	stop := f.cfg.Stop
+	var grace *time.Timer
+	var limit chan struct{} // closed when the run's time is over
 	if f.cfg.MaxTime > 0 {
-		limit = time.After(f.cfg.MaxTime)
+		limit = make(chan struct{})
+		defer time.AfterFunc(f.cfg.MaxTime, func() { close(limit) }).Stop()
 	}
 	for {
 		select {
@@ -199,11 +205,13 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 			stop = nil
 			f.stop(ErrStopped)
 		case <-limit:
+			limit = nil
 			f.stop(ErrTime)
 		default:
 		}
 		if f.stopped && grace == nil {
-			grace = time.After(f.cfg.Grace)
+			grace = time.AfterFunc(f.cfg.Grace, cancel)
+			defer grace.Stop()
 		}
 		now := clock.Now()
 		if err := f.start(ctx, g, now); err != nil {
@@ -221,10 +229,13 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 		} else if full || f.stopped {
 			from = nil
 		}
-		if at, ok := f.due(now); ok {
+		woken := wake.C
+		if at, ok := f.due(now); !ok {
+			wake.Stop()
+		} else if at > now {
 			wake.Reset(at.Sub(now))
 		} else {
-			wake.Stop()
+			woken = past
 		}
 		select {
 		case a, ok := <-from:
@@ -233,12 +244,11 @@ func (f *run) loop(ctx context.Context, g *group.Group) (err error) {
 			for err = f.end(ctx, l); err == nil && len(f.results) > 0; {
 				err = f.end(ctx, <-f.results)
 			}
-		case <-wake.C:
+		case <-woken:
 		case <-stop:
 		case <-limit:
+			limit = nil
 			f.stop(ErrTime)
-		case <-grace:
-			cancel()
 		case <-ctx.Done():
 			if !f.stopped || g.Context().Err() != nil {
 				// The group may not have started what launch gave it, so that there is no result to wait for.
