@@ -23,6 +23,16 @@ func onSync(t *testing.T, look func(f file) error) {
 	t.Cleanup(func() { syncFile = was })
 }
 
+// slowBodies lets the disk take ten seconds for the bytes of each body. The test must be in a synctest bubble.
+func slowBodies(t *testing.T) {
+	onSync(t, func(f file) error {
+		if name := nameOf(t, f); strings.HasSuffix(name, ".part") && !strings.Contains(name, "probe") {
+			time.Sleep(10 * time.Second)
+		}
+		return nil
+	})
+}
+
 // nameOf is the name of an open file.
 func nameOf(t *testing.T, f file) string {
 	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
@@ -254,12 +264,7 @@ func TestAbandonedWhileSaving(t *testing.T) {
 func TestStopWhileSaving(t *testing.T) {
 	dir := inMemoryDir(t)
 	synctest.Test(t, func(t *testing.T) {
-		onSync(t, func(f file) error {
-			if strings.HasSuffix(nameOf(t, f), ".part") && !strings.Contains(nameOf(t, f), "probe") {
-				time.Sleep(10 * time.Second)
-			}
-			return nil
-		})
+		slowBodies(t)
 		stop := make(chan struct{})
 		time.AfterFunc(time.Second, func() { close(stop) })
 		sink := &collector{t: t}

@@ -18,12 +18,7 @@ func TestManyAreAbandonedAtATime(t *testing.T) {
 	for _, stopped := range []bool{false, true} {
 		dir := inMemoryDir(t)
 		synctest.Test(t, func(t *testing.T) {
-			onSync(t, func(f file) error {
-				if strings.HasSuffix(nameOf(t, f), ".part") && !strings.Contains(nameOf(t, f), "probe") {
-					time.Sleep(10 * time.Second)
-				}
-				return nil
-			})
+			slowBodies(t)
 			w := wire(func(r *http.Request) (*http.Response, error) { return answer(r, 200, string(body), "ETag", tag), nil })
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
